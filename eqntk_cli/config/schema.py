@@ -1,0 +1,229 @@
+"""The settings of a run: types, defaults and the range of each single value.
+
+These dataclasses are Hydra's structured configs (the yaml files under `conf/` fill them) and, once resolved,
+the plain objects that the rest of the program reads. A check that needs one value alone stands in
+`__post_init__` here; what involves several keys stands in `eqntk_cli.config.checks`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+from eqntk_cli.errors import ConfigError
+
+OODS = ("noise", "other_dataset", "off_grid_rotation")
+LABELS = ("one_hot_centred", "pm1", "raw")
+BASELINES = ("none", "atomic", "linear")
+PADDINGS = ("valid", "same", "circular")
+READOUTS = ("pool", "flatten")
+SUPPORTS = ("full", "identity")
+AUGMENTATIONS = ("orbit", "none", "haar")
+ROUTES = ("auto", "collapsed", "recursion", "augmented")
+COUPLINGS = ("independent", "shared")
+OPTIMIZERS = ("gd", "sgd", "momentum", "adam")
+LOSSES = ("mse", "cross_entropy")
+CONTROLS = ("no_augmentation", "other_group", "other_step_size")
+PRECISIONS = ("float32", "float64")
+TRACKING_MODES = ("auto", "online", "offline", "disabled")
+
+
+def require(condition: bool, key: str, value: object, legal: object) -> None:
+    """Refuse a setting: raise ConfigError naming the key, the value and what would be legal."""
+    if not condition:
+        legal = " | ".join(legal) if isinstance(legal, tuple) else legal
+        raise ConfigError(f"{key}={value} is not possible; expected {legal}.")
+
+
+@dataclass
+class DatasetConfig:
+    """Which data, how much of it, and how it enters the networks."""
+
+    name: str = MISSING
+    family: str = MISSING  # medmnist | digits | qm9 | molecules: which loader reads it
+    root: str | None = None  # folder with the files of this family; None: $EQNTK_DATA/<family>, then the cache
+    url: str | None = None  # mirror to download from instead of the official address
+    n_train: int = 64
+    n_test: int = 64
+    n_ood: int = 32
+    ood: str = "noise"
+    ood_dataset: str | None = None  # for ood=other_dataset
+    image_size: int | None = None  # None: as stored
+    normalise: bool = True  # inputs to mean 0, standard deviation 1 over the training set
+    labels: str = "one_hot_centred"
+    target: str | None = None  # molecules: which property
+    baseline: str = "none"  # molecules: what is subtracted from the target before training
+    powers: tuple[int, ...] = (2, 6)  # molecules: p of the signals sum z_i z_j / r^p
+    exclude: str | None = None  # qm9: file with the list of inconsistent molecules
+    split_seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.n_train >= 1, "dataset.n_train", self.n_train, "a whole number of at least 1")
+        require(self.n_test >= 1, "dataset.n_test", self.n_test, "a whole number of at least 1")
+        require(self.n_ood >= 0, "dataset.n_ood", self.n_ood, "a whole number of at least 0")
+        require(self.ood in OODS, "dataset.ood", self.ood, OODS)
+        require(self.labels in LABELS, "dataset.labels", self.labels, LABELS)
+        require(self.baseline in BASELINES, "dataset.baseline", self.baseline, BASELINES)
+        require(
+            self.image_size is None or self.image_size >= 1, "dataset.image_size", self.image_size, "at least 1 pixel"
+        )
+
+
+@dataclass
+class ArchitectureConfig:
+    """What the three models share, so that they correspond by construction."""
+
+    name: str = MISSING  # mlp | cnn | spherical_mlp
+    hidden_layers: int = 2
+    activation: str = "relu"
+    W_std: Any = 1.4142135623730951  # a number, or one per dense/convolution layer, read-out last
+    b_std: Any = 0.1
+    filter: Any = 3  # cnn: window, a number or [height,width]
+    padding: str = "valid"
+    stride: int = 1
+    skip: bool = False
+    readout: str = "pool"
+    group_support: str = "full"
+    bandlimit: int | None = None  # spherical_mlp: harmonics with l < bandlimit
+    band_limited: bool = False  # spherical_mlp: project on l < bandlimit after every nonlinearity
+    quadrature_tolerance: float = 1e-6  # spherical_mlp and so3: relative error asked of the quadrature
+    per_atom: bool = False  # molecules: a separate network per atom index instead of one shared by all
+
+    def __post_init__(self) -> None:
+        require(self.hidden_layers >= 0, "architecture.hidden_layers", self.hidden_layers, "a number of at least 0")
+        require(self.padding in PADDINGS, "architecture.padding", self.padding, PADDINGS)
+        require(self.readout in READOUTS, "architecture.readout", self.readout, READOUTS)
+        require(self.group_support in SUPPORTS, "architecture.group_support", self.group_support, SUPPORTS)
+        require(self.stride >= 1, "architecture.stride", self.stride, "a whole number of at least 1")
+        for key, value in (("W_std", self.W_std), ("b_std", self.b_std)):
+            self._per_layer(key, value)
+
+    @property
+    def gains(self) -> tuple[float, ...]:
+        """W_std of every dense or convolution layer, the read-out last."""
+        return self._per_layer("W_std", self.W_std)
+
+    @property
+    def biases(self) -> tuple[float, ...]:
+        """b_std of every dense or convolution layer, the read-out last."""
+        return self._per_layer("b_std", self.b_std)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Height and width of the convolution filter in pixels."""
+        pair = (self.filter, self.filter) if isinstance(self.filter, int) else tuple(self.filter)
+        ok = len(pair) == 2 and all(isinstance(side, int) and side >= 1 for side in pair)
+        require(ok, "architecture.filter", self.filter, "a number of pixels or [height,width]")
+        return pair[0], pair[1]
+
+    def _per_layer(self, key: str, value: Any) -> tuple[float, ...]:
+        layers = self.hidden_layers + 1
+        values = [value] * layers if isinstance(value, int | float) else list(value)
+        ok = len(values) == layers and all(isinstance(v, int | float) and v >= 0 for v in values)
+        require(ok, f"architecture.{key}", value, f"a number, or {layers} numbers (one per layer, read-out last)")
+        return tuple(float(v) for v in values)
+
+
+@dataclass
+class ModelConfig:
+    """Which of the three models runs, and its size."""
+
+    name: str = MISSING  # gcnn_ensemble | augmented_ensemble | ntk
+    width: int = 256
+    members: int = 16
+    block_size: Any = "auto"  # members trained together, or auto
+    augmentation: str = "orbit"
+    haar_samples: int = 4  # augmentation=haar: rotations per training sample
+    route: str = "auto"
+    covariance: bool = True
+
+    def __post_init__(self) -> None:
+        require(self.width >= 1, "model.width", self.width, "a whole number of at least 1")
+        ensemble = self.name != "ntk"
+        require(
+            not ensemble or self.members >= 2,
+            "model.members",
+            self.members,
+            "at least 2 members (a spread over initialisations needs two)",
+        )
+        auto = self.block_size == "auto" or (isinstance(self.block_size, int) and self.block_size >= 1)
+        require(auto, "model.block_size", self.block_size, "auto or a whole number of at least 1")
+        require(self.augmentation in AUGMENTATIONS, "model.augmentation", self.augmentation, AUGMENTATIONS)
+        require(self.haar_samples >= 1, "model.haar_samples", self.haar_samples, "a whole number of at least 1")
+        require(self.route in ROUTES, "model.route", self.route, ROUTES)
+
+
+@dataclass
+class TrainingConfig:
+    """How the ensembles are trained, and at which times the kernels are read."""
+
+    optimizer: str = "gd"
+    loss: str = "mse"
+    centred: bool = False
+    steps: int = 300
+    record_steps: Any = None  # None: 0 and log-spaced steps up to `steps`; or a list
+    step_size: Any = "auto"
+    step_fraction: float = 1.0
+    batch_size: int | None = None  # originals per batch (each with its whole orbit); None: full batch
+    output_scale: float = 1.0
+    momentum: float = 0.9
+    ridge: float = 0.0  # of the kernel prediction, in units of the mean diagonal of the kernel
+
+    def __post_init__(self) -> None:
+        require(self.optimizer in OPTIMIZERS, "training.optimizer", self.optimizer, OPTIMIZERS)
+        require(self.loss in LOSSES, "training.loss", self.loss, LOSSES)
+        require(self.steps >= 1, "training.steps", self.steps, "a whole number of at least 1")
+        number = isinstance(self.step_size, int | float) and self.step_size > 0
+        require(self.step_size == "auto" or number, "training.step_size", self.step_size, "auto or a positive number")
+        require(self.step_fraction > 0, "training.step_fraction", self.step_fraction, "a positive number")
+        require(self.output_scale > 0, "training.output_scale", self.output_scale, "a positive number")
+        require(self.ridge >= 0, "training.ridge", self.ridge, "a number of at least 0")
+        require(
+            self.batch_size is None or self.batch_size >= 1, "training.batch_size", self.batch_size, "at least 1, or null"
+        )
+
+
+@dataclass
+class TrackingConfig:
+    """The mirror in Weights & Biases."""
+
+    mode: str = "auto"
+    project: str = "eqntk"
+    entity: str | None = None
+    group: str | None = None
+    tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        require(self.mode in TRACKING_MODES, "tracking.mode", self.mode, TRACKING_MODES)
+
+
+@dataclass
+class GroupConfig:
+    """The symmetry group by name."""
+
+    name: str = MISSING  # c1 c2 c4 d1 d2 d4 on pixels; so3 octahedral icosahedral cn on the sphere
+    order: int | None = None  # cn: number of rotations about the z axis
+
+
+@dataclass
+class Config:
+    """One run, completely."""
+
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    group: GroupConfig = field(default_factory=GroupConfig)
+    architecture: ArchitectureConfig = field(default_factory=ArchitectureConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    coupling: str = "independent"
+    role: str = "subject"
+    control: str | None = None
+    precision: str = "float32"
+    seed: int = 0
+    label: str | None = None  # a word of the user's own, shown in tables
+
+    def __post_init__(self) -> None:
+        require(self.coupling in COUPLINGS, "coupling", self.coupling, COUPLINGS)
+        require(self.role in ("subject", "control"), "role", self.role, ("subject", "control"))
+        require(self.control is None or self.control in CONTROLS, "control", self.control, CONTROLS)
+        require(self.precision in PRECISIONS, "precision", self.precision, PRECISIONS)

@@ -1,0 +1,38 @@
+"""A kernel as a function of two blocks of samples: what the Gram engine, the models and the commands share.
+
+NNGP K(x, x') is the covariance of the network's outputs at initialisation, NTK T(x, x') the inner product of
+their parameter gradients, both in the limit of infinite width and per output.
+"""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+from jaxtyping import Array, Float
+
+from eqntk_cli.domains.samples import Samples
+
+
+class KernelBlock(NamedTuple):
+    """NNGP and NTK between two blocks of samples."""
+
+    nngp: Float[Array, "sample1 sample2"]
+    ntk: Float[Array, "sample1 sample2"]
+
+
+class PairKernel(ABC):
+    """The kernel of one infinitely wide network.
+
+    `route` says by which recursion it is computed (collapsed, recursion or augmented); `notes` says what a
+    reader must know of it (exactness that is lost, the error of a quadrature).
+    """
+
+    route: str
+    notes: tuple[str, ...] = ()
+
+    @abstractmethod
+    def block(self, x1: Samples, x2: Samples) -> KernelBlock:
+        """NNGP and NTK of all pairs; pure, so that it can be compiled."""
+
+    @abstractmethod
+    def bytes_per_pair(self, x1: Samples, x2: Samples) -> int:
+        """Working memory for one pair of samples; the engine chooses its tiles by it."""
