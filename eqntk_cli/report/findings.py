@@ -1,0 +1,157 @@
+"""Findings beside the verdict, as plain data: variances, orbits, task metrics, scaling laws and worked examples.
+
+Conventions (series, units, names of the models) are those of `eqntk_cli.report.model`.
+"""
+
+from dataclasses import dataclass
+
+Series = tuple[float, ...]  # one number per recorded step unless said otherwise
+
+
+@dataclass(frozen=True)
+class VarianceComparison:
+    """Variance over members against the diagonal of the predicted covariance, for one model."""
+
+    model: str
+    kernel: str  # "plain" for the augmented ensemble, "group" for the gcnn ensemble
+    split: str
+    steps: tuple[int, ...]
+    measured: Series  # mean over points of the variance over members
+    measured_error: Series
+    predicted: Series  # mean over points of the predicted variance
+    ratio: Series  # measured / predicted
+    ratio_error: Series
+    scatter_step: int  # one step in detail: one entry per sample, averaged over outputs
+    scatter_measured: Series
+    scatter_error: Series
+    scatter_predicted: Series
+
+
+@dataclass(frozen=True)
+class OrbitStatistics:
+    """How invariant the ensemble mean (and one member) is under the group, for one model and split."""
+
+    model: str
+    split: str
+    elements: tuple[str, ...]
+    steps: tuple[int, ...]
+    deviation: Series  # sqrt(mean_x Var_g mean_f(g x)) / RMS of mean_f
+    deviation_floor: Series  # what the finite number of members alone would give
+    member_deviation: Series  # the same for single members (RMS over members)
+    same_prediction: Series | None  # classifiers: share of (x, g) with the class of g = e, of the ensemble mean
+    same_prediction_error: Series | None  # standard error over samples
+
+
+@dataclass(frozen=True)
+class TaskMetrics:
+    """One metric of the task for one model and split over the steps (ACC, AUC: shares; MAE, RMSE: in `unit`)."""
+
+    model: str
+    split: str
+    metric: str  # acc | auc | mae | rmse
+    unit: str  # "" for shares
+    steps: tuple[int, ...]
+    ensemble: Series  # of the ensemble mean
+    ensemble_error: float | None  # last step: standard error over members (bootstrap)
+    member: float | None  # last step: mean over members of the metric of one member
+    member_error: float | None  # its standard error
+    member_spread: float | None  # standard deviation over members
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Prediction of one point over training: ensembles with their spread against mu_t."""
+
+    sample: int  # index within the store
+    split: str
+    output: str
+    target: float | None
+    steps: tuple[int, ...]
+    mean_a: Series
+    spread_a: Series  # standard deviation over members; divide by sqrt(members) for the error of the mean
+    mean_b: Series
+    spread_b: Series
+    mu: Series | None
+    mu_spread_a: Series | None  # predicted standard deviation over members (kernel "plain")
+    mu_spread_b: Series | None  # (kernel "group")
+
+
+@dataclass(frozen=True)
+class OrbitExample:
+    """Predictions of the ensemble means along the orbit of one sample, at the last step."""
+
+    sample: int
+    split: str
+    label: tuple[int, ...] | None
+    outputs: tuple[str, ...]
+    elements: tuple[str, ...]
+    augmented: tuple[Series, ...]  # (element, output)
+    augmented_member: tuple[Series, ...]  # the first member alone, which is not invariant
+    gcnn: Series  # (output), the same for every element by construction
+    image: tuple[tuple[float, ...], ...] | None  # (height, width) grey values where the run stored them
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Predicted against true values at the last step, in physical units (regression only)."""
+
+    model: str
+    split: str
+    quantity: str
+    unit: str
+    target: Series
+    prediction: Series
+    spread: Series  # standard deviation over members
+
+
+@dataclass(frozen=True)
+class MemberScaling:
+    """RMS distance of the means of the first m members each: falls like m^(-1/2) down to the true distance."""
+
+    step: int
+    members: tuple[int, ...]
+    distance: Series
+    floor: Series
+
+
+@dataclass(frozen=True)
+class WidthScaling:
+    """A quantity against the width n over a sweep, value ~ n^exponent, on the test split."""
+
+    title: str
+    quantity: str  # "difference per member" (expected -1/2) | "distance of the means" (-1) | "augmented - theory" ...
+    step: int
+    widths: tuple[int, ...]
+    value: Series  # RMS with the noise removed
+    error: Series  # standard error
+    floor: Series
+    exponent: float | None  # None: fewer than two widths at which something is seen
+    exponent_error: float | None
+    expected: float
+
+
+@dataclass(frozen=True)
+class Extrapolation:
+    """Mean difference extrapolated linearly in 1/n to infinite width, point by point; RMS over the test points."""
+
+    title: str
+    name: str  # "augmented - theory" | "gcnn - theory" | "augmented - gcnn"
+    steps: tuple[int, ...]
+    widths: tuple[int, ...]
+    rms_distance: Series  # of the extrapolated difference
+    noise_floor: Series
+    unbiased_squared: Series
+    bias_rms: Series  # RMS of the coefficient of 1/n, noise removed: difference ~ bias / n
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """A metric of the ensemble mean at the last step on the test split against the number of training samples."""
+
+    title: str
+    model: str
+    metric: str
+    unit: str
+    n_train: tuple[int, ...]
+    value: Series
+    error: Series
