@@ -1,0 +1,55 @@
+"""What the kernel recursion needs of a nonlinearity: its dual activation.
+
+For a pair of pre-activations (x, y) that is Gaussian with mean zero, variances q11, q22 and covariance q12, a
+nonlinearity s turns the covariance into E[s(x) s(y)] and multiplies the tangent kernel by E[s'(x) s'(y)]
+(Daniely, Frostig, Singer, arXiv 1602.05897; Jacot, Gabriel, Hongler, arXiv 1806.07572).
+"""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+class Dual(NamedTuple):
+    """`value` = E[s(x) s(y)] and `derivative` = E[s'(x) s'(y)]."""
+
+    value: Float[Array, "..."]
+    derivative: Float[Array, "..."]
+
+
+class Activation(ABC):
+    """A nonlinearity s with its finite form and its two Gaussian expectations.
+
+    `name` is its name in `architecture.activation=`; `notes` says what a reader must know of its expectations
+    (the error of a quadrature; empty for a closed form).
+    """
+
+    name: str
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What limits the accuracy of the expectations, if anything does."""
+        return ()
+
+    @abstractmethod
+    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        """s(x), elementwise: what a finite network computes."""
+
+    @abstractmethod
+    def dual(self, q12: Float[Array, "..."], q11: Float[Array, "..."], q22: Float[Array, "..."]) -> Dual:
+        """Both expectations, elementwise; the three arguments broadcast. A variance of zero is allowed."""
+
+    @abstractmethod
+    def diagonal(self, q: Float[Array, "..."]) -> Dual:
+        """Both expectations for x = y, that is q12 = q11 = q22 = q, without the rounding of the general form."""
+
+
+def correlation(
+    q12: Float[Array, "..."], q11: Float[Array, "..."], q22: Float[Array, "..."]
+) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    """The correlation q12/sqrt(q11 q22), clipped to [-1, 1] and 0 where a variance is 0, and that square root."""
+    scale = jnp.sqrt(q11) * jnp.sqrt(q22)
+    safe = jnp.where(scale > 0, scale, 1)
+    return jnp.clip(q12 / safe, -1, 1), scale
