@@ -1,0 +1,102 @@
+"""Real spherical harmonics and Wigner matrices: the one place that knows e3nn's conventions.
+
+Harmonics Y_lm are real and orthonormal over the sphere, in the order l*l + l + m; at l = 1 they are
+sqrt(3/4 pi) (x, y, z). A signal is f(n) = sum_lm f_lm Y_lm(n). With Y(R n) = D(R) Y(n) the rotated signal
+(rho(R) f)(n) = f(R^-1 n) has the coefficients D(R) f, and D(R) D(S) = D(R S). e3nn's Euler angles turn about y,
+x and y; only rotation matrices cross the border of this file. Geiger and Smidt, e3nn: Euclidean neural
+networks, arXiv 2207.09453. Tables are made once, in double precision, whatever precision the run has.
+"""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Float, Int
+
+from eqntk_cli.errors import ConfigError
+
+
+def coefficient_count(bandlimit: int) -> int:
+    """The number L^2 of harmonics with l < L."""
+    return bandlimit * bandlimit
+
+
+def degrees(bandlimit: int) -> Int[np.ndarray, " coefficient"]:
+    """The degree l of every coefficient."""
+    return np.concatenate([np.full(2 * degree + 1, degree) for degree in range(bandlimit)])
+
+
+def spherical_harmonics(
+    bandlimit: int, directions: Float[np.ndarray, "*batch 3"]
+) -> Float[np.ndarray, "*batch coefficient"]:
+    """Y_lm of every direction (of any length but zero), l < bandlimit."""
+    e3nn = _e3nn()
+    with jax.enable_x64(True):
+        irreps = e3nn.Irreps.spherical_harmonics(bandlimit - 1)
+        values = e3nn.spherical_harmonics(irreps, np.asarray(directions, np.float64), True, normalization="integral")
+        return np.asarray(values.array)
+
+
+def wigner_matrices(
+    bandlimit: int, rotations: Float[np.ndarray, "*batch 3 3"]
+) -> Float[np.ndarray, "*batch coefficient coefficient"]:
+    """D(R) on all coefficients with l < bandlimit, block diagonal in l."""
+    rotations = np.asarray(rotations, np.float64)
+    angles = euler_angles(rotations)
+    count = coefficient_count(bandlimit)
+    table = np.zeros((*rotations.shape[:-2], count, count))
+    for degree in range(bandlimit):
+        block = slice(degree * degree, (degree + 1) ** 2)
+        table[..., block, block] = wigner_block(degree, angles)
+    return table
+
+
+def wigner_block(degree: int, angles: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch m n"]:
+    """D^l of the rotations with these angles (see `euler_angles`)."""
+    e3nn = _e3nn()
+    with jax.enable_x64(True):
+        alpha, beta, gamma = np.moveaxis(angles, -1, 0)
+        return np.asarray(e3nn.Irrep(degree, 1).D_from_angles(alpha, beta, gamma))
+
+
+def euler_angles(rotations: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarray, "*batch 3"]:
+    """(alpha, beta, gamma) with R = R_y(alpha) R_x(beta) R_y(gamma), by atan2, exact near beta = 0 and pi too.
+
+    Raises:
+        ConfigError: a matrix is not a rotation of space.
+    """
+    if rotations.shape[-2:] != (3, 3):
+        raise ConfigError(
+            f"matrices of shape {rotations.shape[-2:]} do not act on the sphere; expected 3x3 rotations: "
+            "group=so3 | octahedral | icosahedral | cn."
+        )
+    top = rotations[..., :, 1]  # R y
+    alpha = np.arctan2(top[..., 0], top[..., 2])
+    beta = np.arctan2(np.hypot(top[..., 0], top[..., 2]), top[..., 1])
+    # undo alpha: the rest turns about x and then has gamma in its first row
+    cos, sin = np.cos(alpha), np.sin(alpha)
+    first_row = cos[..., None] * rotations[..., 0, :] - sin[..., None] * rotations[..., 2, :]
+    gamma = np.arctan2(first_row[..., 2], first_row[..., 0])
+    return np.stack([alpha, beta, gamma], axis=-1)
+
+
+def rotation_matrices(angles: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3 3"]:
+    """The inverse of `euler_angles`."""
+    alpha, beta, gamma = np.moveaxis(angles, -1, 0)
+    return _about_y(alpha) @ _about_x(beta) @ _about_y(gamma)
+
+
+def _about_y(angle: np.ndarray) -> np.ndarray:
+    zero, one, cos, sin = np.zeros_like(angle), np.ones_like(angle), np.cos(angle), np.sin(angle)
+    return np.stack([cos, zero, sin, zero, one, zero, -sin, zero, cos], axis=-1).reshape(*angle.shape, 3, 3)
+
+
+def _about_x(angle: np.ndarray) -> np.ndarray:
+    zero, one, cos, sin = np.zeros_like(angle), np.ones_like(angle), np.cos(angle), np.sin(angle)
+    return np.stack([one, zero, zero, zero, cos, -sin, zero, sin, cos], axis=-1).reshape(*angle.shape, 3, 3)
+
+
+def _e3nn() -> Any:
+    import e3nn_jax  # seconds to import, so only where the sphere is used
+
+    return e3nn_jax
