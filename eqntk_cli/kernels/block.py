@@ -5,18 +5,18 @@ their parameter gradients, both in the limit of infinite width and per output.
 """
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from eqntk_cli.domains.samples import Samples
 
 
 class KernelBlock(NamedTuple):
-    """NNGP and NTK between two blocks of samples."""
+    """NNGP and NTK between two blocks of samples: jax arrays inside a compiled function, numpy arrays outside."""
 
-    nngp: Float[Array, "sample1 sample2"]
-    ntk: Float[Array, "sample1 sample2"]
+    nngp: Float[Any, "sample1 sample2"]
+    ntk: Float[Any, "sample1 sample2"]
 
 
 class PairKernel(ABC):

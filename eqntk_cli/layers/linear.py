@@ -1,0 +1,55 @@
+"""The linear layer: dense, convolution, lifting and group convolution in one, told apart by their support.
+
+Finite width: N(o) = W_std / sqrt(fan_in) sum_{j, c} w[j, c] F(table[o, j], c) + b_std b, with all w and b
+drawn from N(0, 1) (NTK parameterisation) and fan_in = taps x channels. Infinite width: K <- W_std^2 mean_j K +
+b_std^2. Both use `weight_scale`, so that a gain or a fan-in cannot be right in one and wrong in the other.
+"""
+
+import math
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from eqntk_cli.domains.support import Support
+
+
+class Linear(nn.Module):
+    """A linear layer with NTK parameterisation.
+
+    `support` says what each output site reads, `features` is the number of output channels (finite width only),
+    `W_std` and `b_std` are the standard deviations of weight times sqrt(fan_in) and of bias.
+    """
+
+    support: Support
+    features: int
+    W_std: float
+    b_std: float
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "sample site channel"]) -> Float[Array, "sample out feature"]:
+        """The finite layer."""
+        read = self._read(x)
+        normal = nn.initializers.normal(1.0)
+        weight = self.param("weight", normal, (read.shape[-1], self.features), x.dtype)
+        bias = self.param("bias", normal, (self.features,), x.dtype)
+        return self.weight_scale(read.shape[-1]) * (read @ weight) + self.b_std * bias
+
+    def kernel(self, state: Any) -> Any:
+        """The recursion; the sum over fan_in weights of variance weight_scale^2 is W_std^2 times a mean."""
+        fan_in = self.support.taps
+        return state.linear(self.support, fan_in * self.weight_scale(fan_in) ** 2, self.b_std**2)
+
+    def weight_scale(self, fan_in: int) -> float:
+        """The factor in front of standard normal weights."""
+        return self.W_std / math.sqrt(fan_in)
+
+    def _read(self, x: Float[Array, "sample site channel"]) -> Float[Array, "sample out read"]:
+        """The taps of every output site beside each other."""
+        table = self.support.table
+        if table.shape[1] == 1 and (table[:, 0] == range(x.shape[1])).all():
+            return x  # a dense layer at each site: nothing to gather
+        if (table < 0).any():
+            x = jnp.pad(x, [(0, 0), (0, 1), (0, 0)])  # index -1 reads these zeros
+        return x[:, table].reshape(x.shape[0], len(table), -1)
