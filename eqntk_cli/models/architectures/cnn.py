@@ -1,0 +1,85 @@
+"""architecture=cnn: spatial windows. Convolution corresponds to lifting, then to group convolution.
+
+The kernel collapses onto the relative group element if the group maps the window and every feature map onto
+itself: a square window for groups that swap the axes, and positions that stay centred under the stride.
+"""
+
+from eqntk_cli.config.schema import ArchitectureConfig, require
+from eqntk_cli.domains.lattice import Lattice, Window, window_preserved
+from eqntk_cli.domains.pixels import PixelGrid
+from eqntk_cli.domains.support import (
+    Support,
+    convolution,
+    everywhere,
+    global_group_convolution,
+    group_convolution,
+    lifting,
+)
+from eqntk_cli.groups.finite import FiniteGroup
+from eqntk_cli.kernels.block import PairKernel
+from eqntk_cli.layers.network import Network
+from eqntk_cli.models.architectures.stack import stack
+from eqntk_cli.models.collapsed import CollapsedKernel, by_route
+from eqntk_cli.models.network_kernel import NetworkKernel
+
+
+def plain_network(config: ArchitectureConfig, domain: PixelGrid, width: int, outputs: int) -> Network:
+    """Convolutions over the positions."""
+    window = _window(config)
+    lattices = _lattices(config, domain)
+    hidden = [convolution(lattice, window) for lattice in lattices[:-1]]
+    readout = everywhere(lattices[-1].count) if config.readout == "flatten" else None
+    return Network(domain, stack(config, hidden, readout, width, outputs))
+
+
+def group_network(
+    config: ArchitectureConfig, group: FiniteGroup, domain: PixelGrid, width: int, outputs: int
+) -> Network:
+    """A lifting convolution, then group convolutions over K and the positions."""
+    domain.permutations(group)  # refuses a group that does not act
+    window = _window(config)
+    lattices = _lattices(config, domain)
+    hidden: list[Support] = [lifting(lattices[0], window, group)]
+    hidden += [group_convolution(lattice, window, group, config.group_support) for lattice in lattices[1:-1]]
+    readout = None
+    if config.readout == "flatten":
+        readout = global_group_convolution(lattices[-1], group, config.group_support)
+    return Network(domain, stack(config, hidden, readout, width, outputs))
+
+
+def plain_kernel(config: ArchitectureConfig, domain: PixelGrid) -> PairKernel:
+    """The kernel of the plain network, streamed over the offsets between two positions."""
+    return NetworkKernel(plain_network(config, domain, width=1, outputs=1), "collapsed")
+
+
+def pair_kernel(config: ArchitectureConfig, group: FiniteGroup, domain: PixelGrid, route: str) -> PairKernel:
+    """The kernel of the group network."""
+    return by_route(
+        route,
+        inexact(config, group, domain),
+        lambda: CollapsedKernel(plain_kernel(config, domain), group, domain),
+        lambda: group_network(config, group, domain, width=1, outputs=1),
+    )
+
+
+def inexact(config: ArchitectureConfig, group: FiniteGroup, domain: PixelGrid) -> str | None:
+    """Why the kernel does not collapse onto the relative group element; None where it does."""
+    domain.permutations(group)
+    if not window_preserved(_window(config), group.matrices):
+        return f"a window of {config.window[0]}x{config.window[1]} pixels is not preserved by {group.name}"
+    if not all(lattice.closed_under(group.matrices) for lattice in _lattices(config, domain)):
+        return f"with this window, padding and stride {group.name} does not preserve the positions of a feature map"
+    return None
+
+
+def _window(config: ArchitectureConfig) -> Window:
+    return Window(config.window, config.padding, config.stride)
+
+
+def _lattices(config: ArchitectureConfig, domain: PixelGrid) -> list[Lattice]:
+    """The positions before each hidden layer and after the last."""
+    require(config.hidden_layers >= 1, "architecture.hidden_layers", config.hidden_layers, "at least 1 for a cnn")
+    lattices = [domain.lattice]
+    for _ in range(config.hidden_layers):
+        lattices.append(lattices[-1].windowed(_window(config))[0])
+    return lattices

@@ -1,0 +1,81 @@
+"""The group orbit of the data: what the plain networks are trained on, and where they are evaluated.
+
+Copies of one sample stand beside each other: sample i, element g has the index i·copies + g, the identity first.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from eqntk_cli.domains.base import Domain
+from eqntk_cli.domains.samples import Samples, count
+from eqntk_cli.groups.finite import FiniteGroup
+from eqntk_cli.groups.so3 import SO3
+
+EVALUATION_ROTATIONS = 8  # of SO(3), the identity included: the orbit on which predictions are read
+
+
+@dataclass(frozen=True)
+class Orbit:
+    """Which group elements move each sample.
+
+    `group` is a finite group (its whole orbit), or a set of sampled rotations in the place of SO(3).
+    """
+
+    group: FiniteGroup
+    domain: Domain
+
+    @property
+    def copies(self) -> int:
+        """Copies per sample."""
+        return self.group.order
+
+    def samples(self, x: Samples) -> Samples:
+        """All copies of all samples, (sample·element, ...)."""
+        if self.group.order == 1:
+            return x
+        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), self.domain.orbit(self.group, x))
+
+    def targets(self, y: Float[Array, "sample output"]) -> Float[Array, "copy output"]:
+        """The targets of all copies."""
+        return jnp.repeat(y, self.copies, axis=0)
+
+
+@dataclass(frozen=True)
+class HaarCopies:
+    """Every sample under `copies` rotations of its own, drawn from the Haar measure.
+
+    Each sample has other rotations, so that the sampling error falls with samples times copies.
+    """
+
+    group: SO3
+    domain: Domain
+    copies: int
+    seed: int
+
+    def samples(self, x: Samples) -> Samples:
+        """All copies of all samples, (sample·copy, ...)."""
+        rotations = self.group.haar_rotations(jax.random.key(self.seed), self.copies * count(x))
+        moved = self.domain.rotate_each(rotations.reshape(count(x), self.copies, 3, 3), x)
+        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), moved)
+
+    def targets(self, y: Float[Array, "sample output"]) -> Float[Array, "copy output"]:
+        """The targets of all copies."""
+        return jnp.repeat(y, self.copies, axis=0)
+
+
+def trivial(group: FiniteGroup | SO3) -> FiniteGroup:
+    """The group of the identity alone, in the same representation: no augmentation."""
+    dimension = 3 if isinstance(group, SO3) else group.matrices.shape[1]
+    return FiniteGroup("c1", ("e",), np.eye(dimension)[None])
+
+
+def sampled_rotations(group: SO3, key: Any, count: int) -> FiniteGroup:
+    """The identity and `count` - 1 rotations drawn from the Haar measure, as a list of elements (not a group)."""
+    drawn = np.asarray(group.haar_rotations(key, max(count - 1, 1)))[: count - 1]
+    names = ("e", *(f"R{index}" for index in range(1, count)))
+    return FiniteGroup("haar", names, np.concatenate([np.eye(3)[None], drawn]))

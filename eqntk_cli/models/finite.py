@@ -1,0 +1,61 @@
+"""The two finite ensembles, put together from one setting so that they correspond layer by layer."""
+
+from eqntk_cli.layers.network import Network
+from eqntk_cli.models.augmentation import HaarCopies, Orbit
+from eqntk_cli.models.ensemble import FiniteEnsemble
+from eqntk_cli.models.pair_kernel import architecture_module
+from eqntk_cli.models.setting import Setting
+from eqntk_cli.training.ensemble import EnsembleTrainer
+from eqntk_cli.training.optimizer import optimizer
+
+STREAMS = {"gcnn_ensemble": 1, "augmented_ensemble": 2}
+_SHARED_STREAM = 0
+
+
+def gcnn_ensemble(setting: Setting) -> FiniteEnsemble:
+    """Group networks on the original data; every member is invariant, so the samples themselves are enough."""
+    config, outputs = setting.config, setting.train_y.shape[1]
+    module = architecture_module(config.architecture)
+    network = module.group_network(config.architecture, setting.group, setting.data.domain, config.model.width, outputs)
+    return _ensemble(setting, network, training=setting.untouched, evaluation=setting.untouched, invariant=True)
+
+
+def augmented_ensemble(setting: Setting) -> FiniteEnsemble:
+    """Plain networks on the orbit of the data (or on the data alone: the control)."""
+    config, outputs = setting.config, setting.train_y.shape[1]
+    module = architecture_module(config.architecture)
+    network = module.plain_network(config.architecture, setting.data.domain, config.model.width, outputs)
+    return _ensemble(setting, network, setting.augmentation, evaluation=setting.orbit, invariant=False)
+
+
+def _ensemble(
+    setting: Setting, network: Network, training: Orbit | HaarCopies, evaluation: Orbit, invariant: bool
+) -> FiniteEnsemble:
+    config = setting.config
+    trainer = EnsembleTrainer(
+        network=network,
+        objective=setting.objective,
+        optimizer=optimizer(config.training, setting.step_size),
+        batches=setting.batches,
+        record_steps=setting.record_steps,
+        train_x=training.samples(setting.train_x),
+        train_y=training.targets(setting.train_y),
+        evaluation_x=evaluation.samples(setting.samples),
+        copies=training.copies,
+        advice=f"training.step_size={setting.step_size:.4g}, the stability limit is {setting.limit:.4g}; use a smaller "
+        "step size or training.step_size=auto",
+    )
+    shared = config.coupling == "shared"
+    return FiniteEnsemble(
+        trainer=trainer,
+        samples=setting.samples,
+        evaluation=evaluation,
+        invariance=setting.orbit if invariant else None,
+        members=config.model.members,
+        seed=config.seed,
+        stream=_SHARED_STREAM if shared else STREAMS[config.model.name],
+        step_size=setting.step_size,
+        stability_limit=setting.limit,
+        notes=setting.pair.notes,
+        requested_block=None if config.model.block_size == "auto" else config.model.block_size,
+    )

@@ -1,0 +1,157 @@
+"""model=ntk: the infinitely wide ensemble, after the very steps that the finite ensembles take.
+
+Two kernels are followed, because two ensembles are predicted. "group": the kernel of the group network on the
+N originals; it predicts the group-convolutional ensemble. "plain": the kernel of the plain network on the N|G|
+augmented samples; it predicts the augmented ensemble. The theorem says that their means agree at every step and
+every point, while their covariances do not; both are computed by separate eigendecompositions of separate
+matrices, so the agreement of the means is seen and not put in.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from eqntk_cli.domains.samples import count
+from eqntk_cli.errors import ConfigError
+from eqntk_cli.kernels.block import KernelBlock
+from eqntk_cli.kernels.dynamics import InfiniteEnsemble, fit
+from eqntk_cli.kernels.spectrum import Schedule, describe
+from eqntk_cli.models.base import KernelPrediction
+from eqntk_cli.models.setting import Setting, gram
+
+
+@dataclass(frozen=True)
+class _Kernels:
+    """What one prediction needs: train x train, all x train and (for the covariance) all x all."""
+
+    train: KernelBlock
+    cross: KernelBlock
+    every: KernelBlock | None
+    targets: Float[np.ndarray, "sample output"]
+
+
+@dataclass(frozen=True, eq=False)
+class InfiniteModel:
+    """The kernel prediction of one setting."""
+
+    setting: Setting
+
+    def __post_init__(self) -> None:
+        training = self.setting.config.training
+        if training.loss != "mse" or training.optimizer not in ("gd", "sgd") or training.batch_size is not None:
+            raise ConfigError(
+                "model=ntk predicts full-batch gradient descent on the mean squared error; got "
+                f"training.loss={training.loss}, optimizer={training.optimizer}, batch_size={training.batch_size}. "
+                "Use training.loss=mse training.optimizer=gd training.batch_size=null, or an ensemble"
+            )
+
+    @property
+    def record_steps(self) -> tuple[int, ...]:
+        """Training steps at which the prediction is read."""
+        return self.setting.record_steps
+
+    @property
+    def step_size(self) -> float:
+        """The step size, the same as the ensembles'."""
+        return self.setting.step_size
+
+    @property
+    def stability_limit(self) -> float | None:
+        """2N|G|/lambda_max of the plain kernel on the augmented samples."""
+        return self.setting.limit
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Which route was taken, and what it costs in exactness."""
+        return (f"kernel by route {self.setting.pair.route}", *self.setting.pair.notes)
+
+    def predict(self, on_progress: Callable[[float], None], workspace: Path) -> KernelPrediction:
+        """Mean and covariance of every kernel at every recorded step.
+
+        Raises:
+            NumericalError: the step size is unstable.
+        """
+        del workspace
+        chosen = self._kernels()
+        on_progress(0.8)
+        schedule = Schedule(tuple(float(step) for step in self.record_steps), self.step_size)
+        predictions = {name: self._predicted(kernels, schedule) for name, kernels in chosen.items()}
+        on_progress(1.0)
+        covariances = [covariance for _, covariance, _ in predictions.values() if covariance is not None]
+        return KernelPrediction(
+            kernels=tuple(predictions),
+            mean=np.stack([mean for mean, _, _ in predictions.values()]),
+            covariance=np.stack(covariances) if covariances else None,
+            diagnostics={name: diagnostics for name, (_, _, diagnostics) in predictions.items()},
+        )
+
+    def _predicted(self, kernels: _Kernels, schedule: Schedule) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
+        training = self.setting.config.training
+        ridge = training.ridge * float(np.mean(np.diagonal(kernels.train.ntk)))
+        ensemble: InfiniteEnsemble = fit(kernels.train, kernels.targets, ridge=ridge)
+        mean = ensemble.mean(kernels.cross, schedule)
+        covariance = None
+        if kernels.every is not None:
+            covariance = training.output_scale**2 * ensemble.covariance(kernels.cross, kernels.every, schedule)
+            if training.centred:  # f - f_0 is the same for every infinitely wide member
+                covariance = np.zeros_like(covariance)
+        return mean, covariance, describe(ensemble.spectrum)
+
+    def _kernels(self) -> dict[str, _Kernels]:
+        if self.setting.config.model.route == "augmented":
+            return {"plain": self._plain()}
+        if self.setting.collapse_holds and self.setting.pair.route == "collapsed":
+            return {"group": self._collapsed(), "plain": self._plain()}
+        return {"group": self._group()}
+
+    @cached_property
+    def _targets(self) -> Float[np.ndarray, "sample output"]:
+        return np.asarray(self.setting.data.train_y, np.float64)
+
+    @cached_property
+    def _relative(self) -> KernelBlock:
+        """T(x_i, u x_j) of all samples with the training samples, or with all where the covariance is wanted."""
+        setting = self.setting
+        others = setting.samples if setting.config.model.covariance else setting.train_x
+        return setting.relative(setting.samples, others)
+
+    def _collapsed(self) -> _Kernels:
+        """The mean over u of T(x_i, u x_j)."""
+        means = KernelBlock(*(values.mean(axis=-1) for values in self._relative))
+        return self._sliced(means, self._targets)
+
+    def _group(self) -> _Kernels:
+        setting = self.setting
+        others = setting.samples if setting.config.model.covariance else setting.train_x
+        return self._sliced(gram(setting.pair, setting.samples, others), self._targets)
+
+    def _plain(self) -> _Kernels:
+        """The plain kernel, evaluated at the samples themselves and trained on all their copies."""
+        setting, train = self.setting, count(self.setting.train_x)
+        cross = KernelBlock(*(self._flat(values[:, :train]) for values in self._relative))
+        every = None
+        if setting.config.model.covariance:
+            every = KernelBlock(*(values[:, :, 0] for values in self._relative))
+        targets = np.repeat(self._targets, setting.orbit.copies, axis=0)
+        return _Kernels(setting.augmented_train, cross, every, targets)
+
+    def _sliced(self, block: KernelBlock, targets: np.ndarray) -> _Kernels:
+        train = count(self.setting.train_x)
+        first = KernelBlock(*(symmetric(values[:train, :train]) for values in block))
+        cross = KernelBlock(*(values[:, :train] for values in block))
+        every = block if self.setting.config.model.covariance else None
+        return _Kernels(first, cross, every, targets)
+
+    @staticmethod
+    def _flat(values: np.ndarray) -> np.ndarray:
+        return values.reshape(len(values), -1)
+
+
+def symmetric(values: Float[np.ndarray, "sample sample"]) -> Float[np.ndarray, "sample sample"]:
+    """The symmetric part: rounding makes K(x, x') and K(x', x) differ in the last digits."""
+    return (values + values.T) / 2

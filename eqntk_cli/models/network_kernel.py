@@ -1,0 +1,42 @@
+"""The kernel of a network by the recursion over all its sites."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from eqntk_cli.domains.samples import Samples
+from eqntk_cli.kernels.block import KernelBlock, PairKernel
+from eqntk_cli.kernels.table import InputState
+from eqntk_cli.layers.linear import Linear
+from eqntk_cli.layers.network import Network
+
+
+class NetworkKernel(PairKernel):
+    """The full recursion of a given network, plain or group; no array is collapsed."""
+
+    def __init__(self, network: Network, route: str, notes: tuple[str, ...] = ()) -> None:
+        self.network = network
+        self.route = route
+        self.notes = notes
+
+    def block(self, x1: Samples, x2: Samples) -> KernelBlock:
+        """NNGP and NTK of all pairs."""
+        sites = self.network.domain.sites
+        state = self.network.kernel(InputState(sites(jnp.asarray(x1)), sites(jnp.asarray(x2))))
+        return KernelBlock(state.nngp[:, :, 0, 0], state.ntk[:, :, 0, 0])
+
+    def bytes_per_pair(self, x1: Samples, x2: Samples) -> int:
+        """About six arrays over pairs of sites are alive at once."""
+        del x2
+        largest = max(len(layer.support.table) for layer in _linear_layers(self.network.layers))
+        return 6 * largest**2 * np.dtype(x1.dtype).itemsize
+
+
+def _linear_layers(layers: tuple) -> list[Linear]:
+    """The linear layers, those inside skip connections included."""
+    found: list[Linear] = []
+    for layer in layers:
+        if isinstance(layer, Linear):
+            found.append(layer)
+        else:
+            found += _linear_layers(getattr(layer, "branch", ()))
+    return found

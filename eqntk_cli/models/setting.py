@@ -1,0 +1,180 @@
+"""What the three models of a comparison have in common, worked out once from the settings and the data.
+
+All three must share the step size, the recorded steps, the targets and the arrays in the precision asked for;
+they are therefore made here and nowhere else.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from eqntk_cli.config.schema import Config
+from eqntk_cli.data.bundle import DataBundle
+from eqntk_cli.domains.samples import Samples, concatenate, count, take
+from eqntk_cli.errors import ConfigError, NumericalError
+from eqntk_cli.groups.finite import FiniteGroup
+from eqntk_cli.groups.registry import get_group
+from eqntk_cli.groups.so3 import SO3
+from eqntk_cli.kernels.block import KernelBlock, PairKernel
+from eqntk_cli.models.augmentation import EVALUATION_ROTATIONS, HaarCopies, Orbit, sampled_rotations, trivial
+from eqntk_cli.models.pair_kernel import pair_kernel, plain_kernel
+from eqntk_cli.models.step_size import over_orbits, stability_limit, step_size
+from eqntk_cli.training.objective import Objective
+from eqntk_cli.training.schedule import Batches, record_steps
+
+_PROBABILITY_TASKS = ("multi-class", "binary-class", "ordinal-regression")
+_ROTATION_SEED = 20_000  # of the rotations that stand for SO(3) where a list of elements is needed
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """One comparison: settings, data, and what follows from them for every model."""
+
+    config: Config
+    data: DataBundle
+
+    @cached_property
+    def group(self) -> FiniteGroup | SO3:
+        """The symmetry group."""
+        return get_group(self.config.group)
+
+    @cached_property
+    def listed_group(self) -> FiniteGroup:
+        """The group as a list of elements; for SO(3) the identity and a stated number of sampled rotations."""
+        if isinstance(self.group, FiniteGroup):
+            return self.group
+        return sampled_rotations(self.group, jax.random.key(_ROTATION_SEED), EVALUATION_ROTATIONS)
+
+    @cached_property
+    def train_x(self) -> Samples:
+        """Training samples in the precision asked for."""
+        return self._cast(self.data.train_x)
+
+    @cached_property
+    def samples(self) -> Samples:
+        """Training, test and off-distribution samples, in this order."""
+        parts = [self.data.train_x, self.data.test_x, self.data.ood_x]
+        return self._cast(concatenate([part for part in parts if count(part)]))
+
+    @cached_property
+    def train_y(self) -> Float[Array, "sample output"]:
+        """Targets: as encoded for mse, class probabilities for cross_entropy.
+
+        Raises:
+            ConfigError: if the task has no class probabilities.
+        """
+        y = self.data.train_y
+        if self.config.training.loss == "cross_entropy":
+            if self.data.task not in _PROBABILITY_TASKS or y.shape[1] < 2:
+                raise ConfigError(
+                    f"training.loss=cross_entropy needs one output per class; {self.data.name} has task "
+                    f"{self.data.task} with {y.shape[1]} output(s). Use training.loss=mse, or "
+                    "dataset.labels=one_hot_centred"
+                )
+            y = self.data.target.physical(y)
+        return jnp.asarray(y, self.config.precision)
+
+    @cached_property
+    def objective(self) -> Objective:
+        """The loss."""
+        training = self.config.training
+        return Objective(training.loss, training.output_scale, training.centred)
+
+    @cached_property
+    def batches(self) -> Batches:
+        """Which originals each step sees."""
+        return Batches(count(self.data.train_x), self.config.training.batch_size, self.config.seed)
+
+    @cached_property
+    def record_steps(self) -> tuple[int, ...]:
+        """Steps at which predictions are recorded."""
+        return record_steps(self.config.training)
+
+    @cached_property
+    def plain(self) -> PairKernel:
+        """The kernel of the plain network."""
+        return plain_kernel(self.config.architecture, self.data.domain)
+
+    @cached_property
+    def pair(self) -> PairKernel:
+        """The kernel of the group network, by the route asked for."""
+        route = self.config.model.route if self.config.model.route != "augmented" else "auto"
+        return pair_kernel(self.config.architecture, self.group, self.data.domain, route)
+
+    @cached_property
+    def orbit(self) -> Orbit:
+        """The whole group, acting on the data."""
+        return Orbit(self.listed_group, self.data.domain)
+
+    @cached_property
+    def augmentation(self) -> Orbit | HaarCopies:
+        """The copies on which plain networks are trained, as model.augmentation says."""
+        if self.config.model.augmentation == "none":
+            return self.untouched
+        if self.config.model.augmentation == "haar":
+            if not isinstance(self.group, SO3):
+                raise ConfigError(
+                    f"model.augmentation=haar samples a continuous group; group={self.group.name} is finite. Use "
+                    "model.augmentation=orbit"
+                )
+            return HaarCopies(self.group, self.data.domain, self.config.model.haar_samples, self.config.seed)
+        return self.orbit
+
+    @cached_property
+    def untouched(self) -> Orbit:
+        """The identity alone."""
+        return Orbit(trivial(self.group), self.data.domain)
+
+    @cached_property
+    def limit(self) -> float:
+        """The stability limit 2N|G|/lambda_max of the plain kernel on the augmented samples."""
+        return stability_limit(self.augmented_train.ntk)
+
+    @cached_property
+    def step_size(self) -> float:
+        """The step size, the same for all models."""
+        size = step_size(self.config.training, self.limit)
+        if self.config.training.optimizer in ("gd", "sgd") and not np.isfinite(size):
+            raise NumericalError(f"the step size came out as {size}; the kernel of the training data is not finite")
+        return size
+
+    @cached_property
+    def collapse_holds(self) -> bool:
+        """Whether the plain kernel is invariant, T(g x, g x') = T(x, x'), and the group kernel its mean."""
+        return isinstance(self.group, FiniteGroup) and self.pair.notes == ()
+
+    @cached_property
+    def augmented_train(self) -> KernelBlock:
+        """Plain kernels on the augmented training samples, N|G| x N|G|."""
+        return self.over_orbits(self.train_x, self.train_x)
+
+    def over_orbits(self, x1: Samples, x2: Samples) -> KernelBlock:
+        """Plain kernels between all copies of x1 and of x2; from T(x, u x') alone where that holds them all."""
+        if not self.collapse_holds:
+            return gram(self.plain, self.orbit.samples(x1), self.orbit.samples(x2))
+        return KernelBlock(*(over_orbits(values, self.listed_group) for values in self.relative(x1, x2)))
+
+    def relative(self, x1: Samples, x2: Samples) -> KernelBlock:
+        """Plain kernels T(x_i, u x_j): arrays (i, j, u)."""
+        block = gram(self.plain, x1, self.orbit.samples(x2))
+        return KernelBlock(*(values.reshape(count(x1), count(x2), self.orbit.copies) for values in block))
+
+    def _cast(self, x: Samples) -> Samples:
+        return jax.tree.map(partial(jnp.asarray, dtype=self.config.precision), x)
+
+
+def gram(kernel: PairKernel, x1: Samples, x2: Samples) -> KernelBlock:
+    """A kernel between two sets of samples."""
+    block = jax.jit(kernel.block)
+    size = 256
+    rows = [
+        [block(take(x1, slice(i, i + size)), take(x2, slice(j, j + size))) for j in range(0, count(x2), size)]
+        for i in range(0, count(x1), size)
+    ]
+    return KernelBlock(
+        *(np.block([[np.asarray(b[k]) for b in row] for row in rows]).astype(np.float64) for k in (0, 1))
+    )

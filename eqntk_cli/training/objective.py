@@ -1,0 +1,42 @@
+"""What is minimised: mean squared error or cross-entropy, of the scaled and possibly centred output.
+
+With output scale alpha the network's prediction is F = alpha f, or F = alpha (f - f_0) if centred, and the loss
+is divided by alpha^2, so that the kernel dynamics do not depend on alpha while the weights move less and less
+as it grows (the lazy regime at fixed width). mse: 1/(2n) sum_i |F(x_i) - y_i|^2; cross_entropy:
+-1/n sum_i sum_c p_ic log softmax(F(x_i))_c. n counts the samples in the batch, orbit copies included.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The loss of a batch; `loss` is mse or cross_entropy, `output_scale` is alpha."""
+
+    loss: str
+    output_scale: float = 1.0
+    centred: bool = False
+
+    def prediction(
+        self, output: Float[Array, "sample output"], initial: Float[Array, "sample output"]
+    ) -> Float[Array, "sample output"]:
+        """F from the network's output f and its output f_0 at initialisation."""
+        return self.output_scale * (output - initial if self.centred else output)
+
+    def __call__(
+        self, prediction: Float[Array, "sample output"], target: Float[Array, "sample output"]
+    ) -> Float[Array, ""]:
+        """The loss divided by alpha^2, which is what the optimiser sees."""
+        return self.value(prediction, target) / self.output_scale**2
+
+    def value(
+        self, prediction: Float[Array, "sample output"], target: Float[Array, "sample output"]
+    ) -> Float[Array, ""]:
+        """The loss itself."""
+        if self.loss == "mse":
+            return jnp.square(prediction - target).sum() / (2 * len(target))
+        return -(target * jax.nn.log_softmax(prediction, axis=-1)).sum() / len(target)

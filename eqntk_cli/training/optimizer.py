@@ -1,0 +1,14 @@
+"""The optimisers by name."""
+
+import optax
+
+from eqntk_cli.config.schema import TrainingConfig
+
+
+def optimizer(training: TrainingConfig, step_size: float) -> optax.GradientTransformation:
+    """Gd and sgd (they differ in the batch only), momentum (heavy ball), adam."""
+    if training.optimizer == "momentum":
+        return optax.sgd(step_size, momentum=training.momentum)
+    if training.optimizer == "adam":
+        return optax.adam(step_size)
+    return optax.sgd(step_size)

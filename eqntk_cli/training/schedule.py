@@ -1,0 +1,54 @@
+"""When predictions are recorded, and which samples each step sees.
+
+The order of mini-batches depends on the seed alone and is the same for every member and every model: the
+theorem holds for any sequence of batches made of whole orbits, so a common order keeps the comparison exact.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jaxtyping import Int
+
+from eqntk_cli.config.schema import TrainingConfig, require
+
+
+def record_steps(training: TrainingConfig, points: int = 12) -> tuple[int, ...]:
+    """The steps at which predictions are recorded: those asked for, or 0 and about `points` log-spaced ones.
+
+    Raises:
+        ConfigError: if a step asked for is not between 0 and training.steps.
+    """
+    if training.record_steps is None:
+        spaced = np.unique(np.round(np.geomspace(1, training.steps, points)).astype(int))
+        return (0, *(int(step) for step in spaced))
+    asked = list(training.record_steps)
+    legal = bool(asked) and all(isinstance(step, int) and 0 <= step <= training.steps for step in asked)
+    require(legal, "training.record_steps", asked, f"whole numbers from 0 to training.steps={training.steps}")
+    return tuple(sorted({0, *asked}))
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Full batch (`size` None) or mini-batches of `size` of the `samples` originals, each with its whole orbit."""
+
+    samples: int
+    size: int | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        legal = self.size is None or self.size <= self.samples
+        require(legal, "training.batch_size", self.size, f"at most dataset.n_train={self.samples}, or null")
+
+    def originals(self, step: int) -> Int[np.ndarray, " original"] | None:
+        """Which originals step number `step` sees; None for all of them.
+
+        Every epoch is a new permutation; what does not fill a batch is left out of that epoch.
+        """
+        if self.size is None or self.size == self.samples:
+            return None
+        per_epoch = self.samples // self.size
+        epoch, position = divmod(step, per_epoch)
+        key = jax.random.fold_in(jax.random.key(self.seed), epoch)
+        order = np.asarray(jax.random.permutation(key, self.samples))
+        return order[position * self.size : (position + 1) * self.size]
