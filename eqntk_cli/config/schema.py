@@ -58,6 +58,7 @@ class DatasetConfig:
     split_seed: int = 0
 
     def __post_init__(self) -> None:
+        self.powers = tuple(self.powers)  # yaml knows lists only
         require(self.n_train >= 1, "dataset.n_train", self.n_train, "a whole number of at least 1")
         require(self.n_test >= 1, "dataset.n_test", self.n_test, "a whole number of at least 1")
         require(self.n_ood >= 0, "dataset.n_ood", self.n_ood, "a whole number of at least 0")
@@ -179,7 +180,10 @@ class TrainingConfig:
         require(self.output_scale > 0, "training.output_scale", self.output_scale, "a positive number")
         require(self.ridge >= 0, "training.ridge", self.ridge, "a number of at least 0")
         require(
-            self.batch_size is None or self.batch_size >= 1, "training.batch_size", self.batch_size, "at least 1, or null"
+            self.batch_size is None or self.batch_size >= 1,
+            "training.batch_size",
+            self.batch_size,
+            "at least 1, or null",
         )
 
 
@@ -194,6 +198,7 @@ class TrackingConfig:
     tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        self.tags = tuple(self.tags)
         require(self.mode in TRACKING_MODES, "tracking.mode", self.mode, TRACKING_MODES)
 
 

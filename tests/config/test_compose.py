@@ -1,0 +1,78 @@
+import pytest
+
+from eqntk_cli.config.compose import compose, read_config
+from eqntk_cli.config.keys import LEGAL_VALUES, groups, keys, legal_values
+from eqntk_cli.errors import ConfigError, StorageError
+
+FILES = [(group, option) for group, options in groups().items() for option in options]
+
+
+@pytest.mark.parametrize(("group", "option"), FILES)
+def test_every_file_under_conf_composes(group, option):
+    config = compose([f"{group}={option}"])
+    part = getattr(config, group)
+    if group in ("group", "architecture", "model"):
+        assert part.name == option
+    if group == "tracking":
+        assert part.mode == option
+
+
+def test_overrides_reach_the_objects_with_their_types():
+    config = compose(["architecture=cnn", "architecture.filter=[3,1]", "architecture.W_std=[1.3,1.1,0.9]", "seed=7"])
+    assert config.architecture.window == (3, 1)
+    assert config.architecture.gains == (1.3, 1.1, 0.9)
+    assert config.seed == 7
+    assert config.dataset.powers == (2, 6)
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("model.widht=3", "nearest is model.width"),
+        ("width=3", "nearest is model.width"),
+        ("modle=ntk", "nearest is model"),
+        ("group=c44", "nearest is c4"),
+        ("model.width=wide", "could not be converted to Integer"),
+        ("model.members=1", "at least 2 members"),
+        ("dataset.n_train=-4", "at least 1"),
+        ("architecture.W_std=[1,2]", "3 numbers"),
+        ("model.width=64,128", "eqntk sweep"),
+        ("model", "KEY=VALUE"),
+        ("architecture.filter=[3", "no viable alternative"),
+    ],
+)
+def test_a_wrong_override_is_one_line_that_helps(override, says):
+    with pytest.raises(ConfigError, match=".") as caught:
+        compose([override])
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_legal_word_is_taken_and_another_refused():
+    for key, words in LEGAL_VALUES.items():
+        assert key in keys()
+        for word in words:
+            compose([f"{key}={word}"])
+        with pytest.raises(ConfigError, match="expected"):
+            compose([f"{key}=nonsense"])
+
+
+def test_switches_have_two_words_and_numbers_none():
+    assert legal_values("training.centred") == ("true", "false")
+    assert legal_values("model.width") == ()
+    assert "ntk" in legal_values("model")
+
+
+def test_a_run_folder_without_settings_is_named(tmp_path):
+    with pytest.raises(StorageError, match=r"config\.yaml"):
+        read_config(tmp_path / "config.yaml")
+
+
+def test_settings_of_a_run_are_read_back(tmp_path):
+    file = tmp_path / "config.yaml"
+    names = "group: {name: c4}\narchitecture: {name: mlp}\ndataset: {name: digits, family: digits}\n"
+    file.write_text(names + "model: {name: ntk}\n")
+    assert read_config(file).model.name == "ntk"
+    file.write_text(names + "model: {nme: ntk}\n")
+    with pytest.raises(ConfigError, match="nme"):
+        read_config(file)
