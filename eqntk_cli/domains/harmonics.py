@@ -7,6 +7,7 @@ x and y; only rotation matrices cross the border of this file. Geiger and Smidt,
 networks, arXiv 2207.09453. Tables are made once, in double precision, whatever precision the run has.
 """
 
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -14,6 +15,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from eqntk_cli.errors import ConfigError
+
+_CHUNK = 1024  # directions per call of the compiled harmonics
 
 
 def coefficient_count(bandlimit: int) -> int:
@@ -30,11 +33,13 @@ def spherical_harmonics(
     bandlimit: int, directions: Float[np.ndarray, "*batch 3"]
 ) -> Float[np.ndarray, "*batch coefficient"]:
     """Y_lm of every direction (of any length but zero), l < bandlimit."""
-    e3nn = _e3nn()
+    flat = np.asarray(directions, np.float64).reshape(-1, 3)
+    padded = np.concatenate([flat, np.ones((-len(flat) % _CHUNK, 3))])  # one compiled shape for any number
     with jax.enable_x64(True):
-        irreps = e3nn.Irreps.spherical_harmonics(bandlimit - 1)
-        values = e3nn.spherical_harmonics(irreps, np.asarray(directions, np.float64), True, normalization="integral")
-        return np.asarray(values.array)
+        harmonics = _compiled_harmonics(bandlimit)
+        parts = [np.asarray(harmonics(part)) for part in padded.reshape(-1, _CHUNK, 3)]
+    table = np.concatenate([np.zeros((0, bandlimit**2)), *parts])[: len(flat)]
+    return table.reshape(*directions.shape[:-1], bandlimit**2)
 
 
 def wigner_matrices(
@@ -43,8 +48,7 @@ def wigner_matrices(
     """D(R) on all coefficients with l < bandlimit, block diagonal in l."""
     rotations = np.asarray(rotations, np.float64)
     angles = euler_angles(rotations)
-    count = coefficient_count(bandlimit)
-    table = np.zeros((*rotations.shape[:-2], count, count))
+    table = np.zeros((*rotations.shape[:-2], bandlimit**2, bandlimit**2))
     for degree in range(bandlimit):
         block = slice(degree * degree, (degree + 1) ** 2)
         table[..., block, block] = wigner_block(degree, angles)
@@ -52,11 +56,10 @@ def wigner_matrices(
 
 
 def wigner_block(degree: int, angles: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch m n"]:
-    """D^l of the rotations with these angles (see `euler_angles`)."""
-    e3nn = _e3nn()
-    with jax.enable_x64(True):
-        alpha, beta, gamma = np.moveaxis(angles, -1, 0)
-        return np.asarray(e3nn.Irrep(degree, 1).D_from_angles(alpha, beta, gamma))
+    """D^l of the rotations with these angles: D_y(alpha) J D_y(beta) J D_y(gamma), J the swap of x and y."""
+    swap = _swap_of_axes(degree)
+    alpha, beta, gamma = (_turn_about_y(degree, angle) for angle in np.moveaxis(angles, -1, 0))
+    return alpha @ (swap @ beta @ swap) @ gamma
 
 
 def euler_angles(rotations: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarray, "*batch 3"]:
@@ -96,7 +99,33 @@ def _about_x(angle: np.ndarray) -> np.ndarray:
     return np.stack([one, zero, zero, zero, cos, -sin, zero, sin, cos], axis=-1).reshape(*angle.shape, 3, 3)
 
 
-def _e3nn() -> Any:
-    import e3nn_jax  # seconds to import, so only where the sphere is used
+def _turn_about_y(degree: int, angle: np.ndarray) -> np.ndarray:
+    """In the real basis a turn about the axis of the harmonics mixes m and -m only."""
+    index = np.arange(2 * degree + 1)
+    frequency = degree - index
+    table = np.zeros((*angle.shape, 2 * degree + 1, 2 * degree + 1))
+    table[..., index, 2 * degree - index] = np.sin(angle[..., None] * frequency)
+    table[..., index, index] = np.cos(angle[..., None] * frequency)
+    return table
 
-    return e3nn_jax
+
+@cache
+def _swap_of_axes(degree: int) -> np.ndarray:
+    """D^l of the half turn about (1, 1, 0), which takes a turn about y to the same turn about x."""
+    import e3nn_jax as e3nn  # seconds to import, so only where the sphere is used
+
+    with jax.enable_x64(True):
+        half_turn = euler_angles(np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, -1]]))
+        return np.asarray(e3nn.Irrep(degree, 1).D_from_angles(*(np.float64(angle) for angle in half_turn)))
+
+
+@cache
+def _compiled_harmonics(bandlimit: int) -> Any:
+    import e3nn_jax as e3nn
+
+    irreps = e3nn.Irreps.spherical_harmonics(bandlimit - 1)
+    return jax.jit(partial(_harmonics, e3nn.spherical_harmonics, irreps))
+
+
+def _harmonics(function: Any, irreps: Any, directions: jax.Array) -> jax.Array:
+    return function(irreps, directions, True, normalization="integral").array

@@ -12,6 +12,7 @@ from eqntk_cli.domains.harmonics import (
     euler_angles,
     rotation_matrices,
     spherical_harmonics,
+    wigner_block,
     wigner_matrices,
 )
 from eqntk_cli.domains.sphere import Sphere
@@ -54,6 +55,14 @@ def test_wigner_matrices_represent_the_group() -> None:
     )
     np.testing.assert_allclose(wigner_matrices(L, ROTATIONS[0] @ ROTATIONS[1]), wigner[0] @ wigner[1], atol=1e-13)
     np.testing.assert_allclose(wigner @ wigner.transpose(0, 2, 1), np.eye(L * L)[None].repeat(6, 0), atol=1e-13)
+
+
+@pytest.mark.parametrize("degree", [1, 2, 4, 7])
+def test_wigner_blocks_are_those_of_e3nn(degree: int) -> None:
+    import e3nn_jax
+
+    expected = np.asarray(e3nn_jax.Irrep(degree, 1).D_from_matrix(ROTATIONS))
+    np.testing.assert_allclose(wigner_block(degree, euler_angles(ROTATIONS)), expected, atol=1e-13)
 
 
 @pytest.mark.parametrize("matrices", [ROTATIONS, octahedral().matrices, icosahedral().matrices])
