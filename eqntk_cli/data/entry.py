@@ -1,0 +1,66 @@
+"""What is known of a data set before any of it is read: its name, size, licence and the files it consists of."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from eqntk_cli.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file that can be fetched: its name on disk, its official address and its MD5 sum."""
+
+    name: str
+    url: str
+    md5: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One data set of the catalogue.
+
+    `samples` are pairs (split, number). `optional` files are larger versions that nobody needs by default.
+    A set without files to fetch comes with a package (`comes_with`) or lies in a folder of the user's (`folder`).
+    """
+
+    name: str
+    family: str
+    task: str
+    samples: tuple[tuple[str, int], ...]
+    licence: str
+    about: str
+    files: tuple[RemoteFile, ...] = ()
+    optional: tuple[RemoteFile, ...] = ()
+    comes_with: str = ""
+    folder: str = ""
+
+
+def cache_folder(family: str) -> Path:
+    """Where files of a family are kept that the program fetched itself: the user's cache, eqntk/<family>."""
+    import pooch  # knows the cache folder of each operating system
+
+    return Path(pooch.os_cache("eqntk")) / family
+
+
+def search_folders(family: str, root: str | None) -> tuple[Path, ...]:
+    """The folders in which files of a family are looked for, best first.
+
+    An explicit root is the only one; else $EQNTK_DATA/<family> where that exists, then the user's cache.
+    """
+    if root is not None:
+        folder = Path(root).expanduser()
+        if not folder.is_dir():
+            raise ConfigError(
+                f"dataset.root={root} is no folder; expected the folder that holds the files of {family}. "
+                "Correct dataset.root, or leave it out."
+            )
+        return (folder,)
+    shared = os.environ.get("EQNTK_DATA")
+    named = (Path(shared).expanduser() / family,) if shared else ()
+    return (*(folder for folder in named if folder.is_dir()), cache_folder(family))
+
+
+def find_file(name: str, folders: tuple[Path, ...]) -> Path | None:
+    """The first of the folders' files of this name, or None."""
+    return next((folder / name for folder in folders if (folder / name).is_file()), None)
