@@ -1,0 +1,57 @@
+"""Class labels as regression targets, in three encodings.
+
+With the indicator b in {0, 1} of a class (of a label, in a multi-label set) and K classes:
+raw: b; one_hot_centred: b - 1/K (multi-label: b - 1/2); pm1: 2 b - 1.
+One output per class, so that the targets of one sample sum to zero where centred; a binary task has two outputs
+under one_hot_centred and one (class 1) under raw and pm1. Ordinal grades are classes too, as in MedMNIST.
+"""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from eqntk_cli.data.bundle import TargetScale
+from eqntk_cli.errors import DataError
+
+MULTI_LABEL = "multi-label, binary-class"
+BINARY = "binary-class"
+
+
+def encode(
+    labels: Int[np.ndarray, "sample label"], task: str, label_names: tuple[str, ...], encoding: str
+) -> tuple[Float[np.ndarray, "sample output"], tuple[str, ...], TargetScale]:
+    """Targets, the names of the outputs, and the scale that leads from targets back to indicators.
+
+    Raises:
+        DataError: a label outside the classes, or a wrong number of label columns.
+    """
+    columns = len(label_names) if task == MULTI_LABEL else 1
+    largest = 1 if task == MULTI_LABEL else len(label_names) - 1
+    if labels.ndim != 2 or labels.shape[1] != columns:
+        raise DataError(f"labels have shape {labels.shape}, expected (samples, {columns}) for {task}; check the file.")
+    if labels.size and (labels.min() < 0 or labels.max() > largest):
+        raise DataError(
+            f"labels run from {labels.min()} to {labels.max()}, expected 0 to {largest} for {task}; check the file."
+        )
+    indicators, names = _indicators(labels, task, label_names, encoding)
+    mean, scale = _scale(task, len(label_names), encoding)
+    return (indicators - mean) / scale, names, TargetScale("class indicator", "", mean, scale)
+
+
+def _indicators(
+    labels: np.ndarray, task: str, label_names: tuple[str, ...], encoding: str
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    if task == MULTI_LABEL:
+        return labels.astype(np.float64), label_names
+    one_hot = np.eye(len(label_names))[labels[:, 0]]
+    if task == BINARY and encoding != "one_hot_centred":
+        return one_hot[:, 1:], label_names[1:]
+    return one_hot, label_names
+
+
+def _scale(task: str, classes: int, encoding: str) -> tuple[float, float]:
+    """Mean and scale of target = (indicator - mean) / scale."""
+    if encoding == "raw":
+        return 0.0, 1.0
+    if encoding == "pm1":
+        return 0.5, 0.5
+    return (0.5 if task == MULTI_LABEL else 1 / classes), 1.0
