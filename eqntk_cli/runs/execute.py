@@ -1,0 +1,207 @@
+"""Execute a run in its folder: check, load, build, compute, record; or go on with one that was broken off.
+
+A folder that has a record is gone on with, whatever ended the last session (a cluster starts the same job
+again in the same folder); a run that is done returns at once.
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from eqntk_cli.config.schema import ArchitectureConfig, Config, DatasetConfig
+from eqntk_cli.data.bundle import DataBundle
+from eqntk_cli.errors import ConfigError, StorageError
+from eqntk_cli.models.base import EnsembleModel, KernelModel
+from eqntk_cli.runs import provenance
+from eqntk_cli.runs.atomic import disk_errors
+from eqntk_cli.runs.ensemble import run_ensemble
+from eqntk_cli.runs.folder import CONFIG_FILE, difference, read_config, write_config
+from eqntk_cli.runs.kernel import run_kernel
+from eqntk_cli.runs.lock import locked
+from eqntk_cli.runs.record import RECORD_FILE, Record, read_record, write_record
+from eqntk_cli.runs.session import Session, devices, new_moment
+
+Load = Callable[[DatasetConfig, ArchitectureConfig], DataBundle]
+Build = Callable[[Config, DataBundle], EnsembleModel | KernelModel]
+
+
+def execute(config: Config, folder: Path, load: Load | None = None, build: Build | None = None) -> Path:
+    """Run `config` in `folder` to its end, from wherever an earlier session left it.
+
+    `load` and `build` default to the registries of data sets and models.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ConfigError: the settings cannot be run, or differ from those that the folder was begun with.
+        DataError: the data cannot be read, or are not those that the folder was begun with.
+        NumericalError: the training diverges.
+        StorageError: the disk is full, the folder is damaged, or another process is writing it.
+    """
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        record = _begin(config, folder)
+        if record.state != "running":
+            return folder
+        with Session(_settled(config, record), folder, record) as session:
+            _run(session, load or _load_data, build or _build_model)
+            session.finish()
+    return folder
+
+
+def resume(folder: Path, load: Load | None = None, build: Build | None = None) -> Path:
+    """Go on with the run in `folder`, with the settings that stand there.
+
+    Raises:
+        StorageError: it is not a run folder, or it is damaged.
+    """
+    return execute(read_config(folder), folder, load, build)
+
+
+def _begin(config: Config, folder: Path) -> Record:
+    """The record to go on from, in state running; that of a run that is done as it is."""
+    if not (folder / RECORD_FILE).exists():
+        write_config(folder, config)
+        record = _new_record(config)
+        write_record(folder, record)
+        return record
+    record = read_record(folder)
+    if (folder / CONFIG_FILE).exists():
+        changed = difference(read_config(folder), config)
+        if changed is not None:
+            raise ConfigError(f"{folder} was begun with other settings ({changed}); use those, or start a new run.")
+    if record.state == "done":
+        return record
+    now = provenance.versions()
+    differing = [name for name in provenance.DECISIVE if record.versions.get(name) != now.get(name)]
+    if record.blocks_done and differing:
+        said = ", ".join(f"{name} {record.versions.get(name)}, now {now.get(name)}" for name in differing)
+        raise StorageError(
+            f"{folder} was begun with {said}; its members would not be alike to the last digit. "
+            "Install what it was begun with, or start a new run."
+        )
+    record = record.moved_to("running", versions=now, host=provenance.host(), error=None, stopped=None)
+    return _on_this_machine(record)
+
+
+def _on_this_machine(record: Record) -> Record:
+    """The record with the devices of this session; other devices than before are noted."""
+    here = devices()
+    if record.devices and record.devices != here and record.blocks_done:
+        line = (
+            f"members from {record.members_done} on were computed on {', '.join(here)}, those before on "
+            f"{', '.join(record.devices)}: alike up to rounding"
+        )
+        record = replace(record, notes=[*record.notes, line])
+    return replace(record, devices=here)
+
+
+def _new_record(config: Config) -> Record:
+    ensemble = config.model.name != "ntk"
+    cyclic = config.group.name == "cn" and config.group.order is not None
+    return Record(
+        run_id=uuid.uuid4().hex[:12],
+        state="running",
+        role=config.role,
+        control=config.control,
+        coupling=config.coupling,
+        model=config.model.name,
+        augmentation=config.model.augmentation if config.model.name == "augmented_ensemble" else None,
+        group=f"c{config.group.order}z" if cyclic else config.group.name,
+        dataset=config.dataset.name,
+        architecture=asdict(config.architecture),
+        training=asdict(config.training),
+        seed=config.seed,
+        precision=config.precision,
+        started=new_moment(),
+        label=config.label,
+        width=config.model.width if ensemble else None,
+        members=config.model.members if ensemble else None,
+        versions=provenance.versions(),
+        git_commit=provenance.git_commit(),
+        devices=devices(),
+        host=provenance.host(),
+        command=provenance.command(),
+    )
+
+
+def _settled(config: Config, record: Record) -> Config:
+    """The settings with the step size on record, so that a resume does not work it out anew."""
+    if record.step_size is None:
+        return config
+    return replace(config, training=replace(config.training, step_size=record.step_size))
+
+
+def _run(session: Session, load: Load, build: Build) -> None:
+    config = session.config
+    data = load(config.dataset, config.architecture)
+    _note_data(session, data)
+    model = build(config, data)
+    _note_model(session, model)
+    session.start_tracking()
+    if isinstance(model, EnsembleModel):
+        run_ensemble(session, model, data)
+    else:
+        run_kernel(session, model, data)
+    record = session.record
+    session.tracker.summary(
+        {
+            "step_size": record.step_size,
+            "stability_limit": record.stability_limit,
+            "members_done": record.members_done,
+            "invariance_error": record.invariance_error,
+            "fingerprint": (record.fingerprint or {}).get("all"),
+        }
+    )
+
+
+def _note_data(session: Session, data: DataBundle) -> None:
+    """Enter the data into the record.
+
+    Raises:
+        StorageError: the run was begun with other data.
+    """
+    found, before = data.fingerprint(), session.record.fingerprint
+    if before is not None and before != found:
+        changed = ", ".join(split for split in found if split != "all" and found[split] != before.get(split))
+        raise StorageError(
+            f"{session.folder} was begun with other data (the {changed} samples differ); "
+            "point dataset.root to the files it was begun with, or start a new run."
+        )
+    record = replace(session.record, fingerprint=found, task=data.task, target=asdict(data.target))
+    session.save(replace(record, notes=_merged(record.notes, data.notes)))
+
+
+def _note_model(session: Session, model: EnsembleModel | KernelModel) -> None:
+    """Enter into the record what the model decided.
+
+    Raises:
+        StorageError: the run was begun with other recorded steps or members.
+    """
+    record = session.record
+    steps = [int(step) for step in model.record_steps]
+    members = model.members if isinstance(model, EnsembleModel) else None
+    if record.blocks_done and (steps != record.record_steps or members != record.members):
+        raise StorageError(f"{session.folder} was begun with other record_steps or members; start a new run.")
+    limit = None if model.stability_limit is None else float(model.stability_limit)
+    record = replace(record, record_steps=steps, members=members, step_size=float(model.step_size))
+    session.save(replace(record, stability_limit=limit, notes=_merged(record.notes, model.notes)))
+
+
+def _merged(notes: list[str], more: tuple[str, ...]) -> list[str]:
+    return list(dict.fromkeys([*notes, *more]))
+
+
+def _load_data(dataset: DatasetConfig, architecture: ArchitectureConfig) -> DataBundle:
+    from eqntk_cli.data.registry import load_data
+
+    return load_data(dataset, architecture)
+
+
+def _build_model(config: Config, data: DataBundle) -> EnsembleModel | KernelModel:
+    from eqntk_cli.models.registry import build_model
+
+    return build_model(config, data)

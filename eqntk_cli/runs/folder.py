@@ -1,0 +1,114 @@
+"""The run folder: its name, the settings in it, and its log."""
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import cast
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from eqntk_cli.config.schema import Config
+from eqntk_cli.errors import StorageError
+from eqntk_cli.runs.atomic import disk_errors, write_text
+
+CONFIG_FILE = "config.yaml"
+LOG_FILE = "eqntk.log"
+LOGGER = "eqntk.runs"
+
+
+def new_run_folder(config: Config, root: Path = Path("runs")) -> Path:
+    """Make a folder `root`/<data set>/<time>_<group>_<model>; times to the microsecond, never one that is there.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    parent = root / _plain(config.dataset.name)
+    with disk_errors(root):
+        parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f")
+            folder = parent / f"{stamp}_{_plain(config.group.name)}_{_plain(config.model.name)}"
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            return folder
+
+
+def write_config(folder: Path, config: Config) -> None:
+    """Write the settings, fully resolved, to config.yaml.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written.
+    """
+    write_text(folder / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.structured(config), resolve=True))
+
+
+def read_config(folder: Path) -> Config:
+    """The settings of a run folder.
+
+    Raises:
+        StorageError: there are none, or they are not what this program writes.
+        ConfigError: a value is out of range.
+    """
+    path = folder / CONFIG_FILE
+    try:
+        settings = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.load(path))
+        return cast(Config, OmegaConf.to_object(settings))
+    except FileNotFoundError as error:
+        raise StorageError(f"{folder} is not a run folder (no {CONFIG_FILE}); see `eqntk runs list`.") from error
+    except (OmegaConfBaseException, YAMLError, UnicodeDecodeError, TypeError) as error:
+        said = str(error).splitlines()[0]
+        raise StorageError(f"{path} is damaged ({said}); restore it from a copy or start a new run.") from error
+
+
+def difference(before: Config, now: Config) -> str | None:
+    """The first setting, by its key, in which two configurations would not give the same predictions."""
+    old, new = (_flat(OmegaConf.to_container(OmegaConf.structured(each)), "") for each in (before, now))
+    for key in sorted(old | new):
+        if not key.startswith(_HARMLESS) and old.get(key) != new.get(key):
+            return f"{key} was {old.get(key)} and is now {new.get(key)}"
+    return None
+
+
+@contextmanager
+def logging_to(folder: Path) -> Iterator[logging.Logger]:
+    """A logger that appends to eqntk.log of the run folder; a full disk does not make it fail."""
+    logger = logging.getLogger(LOGGER)
+    with disk_errors(folder):
+        handler = _QuietHandler(folder / LOG_FILE, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    before = logger.level, logger.propagate
+    logger.setLevel(logging.INFO)
+    logger.propagate = False  # the console has the progress bar; lines of the log would tear it
+    logger.addHandler(handler)
+    try:
+        yield logger
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+        logger.level, logger.propagate = before
+
+
+_HARMLESS = ("tracking", "label", "dataset.root", "dataset.url", "model.block_size")  # the data has its fingerprint
+
+
+class _QuietHandler(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
+        """Lose the line; the run matters more."""
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", name)
+
+
+def _flat(tree: object, prefix: str) -> dict[str, object]:
+    if not isinstance(tree, dict):
+        return {prefix: tree}
+    below = [_flat(value, f"{prefix}.{key}" if prefix else str(key)) for key, value in tree.items()]
+    return {key: value for part in below for key, value in part.items()}

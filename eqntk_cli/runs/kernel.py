@@ -1,0 +1,41 @@
+"""Run a kernel prediction: mean and covariance of the infinitely wide ensemble, in one piece."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from eqntk_cli.data.bundle import DataBundle
+from eqntk_cli.errors import NumericalError
+from eqntk_cli.models.base import KernelModel
+from eqntk_cli.runs.metrics import by_step, metric_rows, write_metrics
+from eqntk_cli.runs.points import evaluation_points
+from eqntk_cli.runs.session import Session
+from eqntk_cli.runs.space import require_space
+from eqntk_cli.runs.store import write_kernel_predictions
+
+WORKSPACE = "gram"  # tiles of Gram matrices, from which a killed run goes on
+
+
+def run_kernel(session: Session, model: KernelModel, data: DataBundle) -> None:
+    """Predict, write, and the metrics of the first kernel's mean.
+
+    Raises:
+        NumericalError: the kernel cannot be inverted, or the prediction is not finite.
+        StorageError: the disk is full.
+    """
+    points = evaluation_points(data, model.record_steps)
+    require_space(session.folder, points.target.nbytes * len(points.steps))
+    prediction = model.predict(session.progress, session.folder / WORKSPACE)
+    if not np.isfinite(prediction.mean).all():
+        limit = "unknown" if model.stability_limit is None else f"{model.stability_limit:.6g}"
+        raise NumericalError(
+            f"the kernel prediction is not finite; the step size is {model.step_size:.6g} and the stability limit "
+            f"{limit}: choose a smaller training.step_size, precision=float64, or a training.ridge."
+        )
+    with session.interrupts.shielded():
+        write_kernel_predictions(session.folder, points, prediction.kernels, prediction.mean, prediction.covariance)
+        session.save(replace(session.record, kernel=dict(prediction.diagnostics)))
+    rows = metric_rows(data, points.steps, np.asarray(prediction.mean[0], np.float64), session.config.training.loss)
+    write_metrics(session.folder, rows)
+    for row in by_step(rows):
+        session.tracker.log(row)

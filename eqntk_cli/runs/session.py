@@ -1,0 +1,132 @@
+"""One attempt at a run: its record, log, progress and tracking, and what becomes of it if it ends early."""
+
+import logging
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import jax
+
+from eqntk_cli.config.schema import Config
+from eqntk_cli.errors import StorageError, UserError
+from eqntk_cli.runs import provenance
+from eqntk_cli.runs.folder import logging_to
+from eqntk_cli.runs.interrupts import Interrupts
+from eqntk_cli.runs.progress import Progress, duration
+from eqntk_cli.runs.record import Record, write_record
+from eqntk_cli.runs.tracking import NullTracker, Tracker, track_run
+
+
+class Session:
+    """What the parts of a run share. Leaving it settles the state of the record.
+
+    After `finish` the run is done; Ctrl-C and SIGTERM leave it preempted, any other exception failed, with the
+    text of the error. In each case what stands in the record is kept and can be gone on with.
+    """
+
+    log: logging.Logger
+    progress: Progress
+    tracker: Tracker = NullTracker()
+
+    def __init__(self, config: Config, folder: Path, record: Record) -> None:
+        self.config = config
+        self.folder = folder
+        self.record = record
+        self.interrupts = Interrupts()
+        self._began = time.monotonic()
+        self._seconds_before = record.seconds
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Session":
+        begun = self.record.members_done / self.record.members if self.record.members else 0.0
+        title = f"{self.record.dataset} {self.record.group} {self.record.model}"
+        with ExitStack() as stack:
+            stack.enter_context(self.interrupts)
+            self.log = stack.enter_context(logging_to(self.folder))
+            self.progress = stack.enter_context(Progress(title, begun))
+            self._stack = stack.pop_all()
+        self.log.info("%s %s: %s", "start" if begun == 0 else "resume", self.record.run_id, self.record.command)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._stack:
+            if error is not None:
+                with self.interrupts.shielded():
+                    self._broken_off(error)
+            self.tracker.finish(succeeded=error is None)
+
+    def start_tracking(self) -> None:
+        """Begin to mirror the run; called once the run is known to be possible."""
+        self.tracker = track_run(self.config, self.record, self.folder)
+
+    def save(self, record: Record) -> None:
+        """Make `record` the record of the run, on the disk first.
+
+        Raises:
+            StorageError: the disk is full or the folder cannot be written.
+        """
+        record = replace(record, seconds=self._seconds_before + time.monotonic() - self._began)
+        write_record(self.folder, record)
+        self.record = record
+
+    def note(self, line: str) -> None:
+        """Keep a sentence for the reader of the results, and say it now."""
+        if line not in self.record.notes:
+            self.record = replace(self.record, notes=[*self.record.notes, line])
+        self.say(line)
+
+    def say(self, line: str) -> None:
+        """A line for the user, kept in the log."""
+        self.log.info("%s", line)
+        self.progress.say(line)
+
+    def finish(self) -> None:
+        """The run is complete."""
+        self.save(self.record.moved_to("done", stopped=_now(), error=None, peak_memory_bytes=peak_memory_bytes()))
+        self.progress(1.0)
+        self.say(f"done in {duration(self.record.seconds)}: {self.folder}")
+
+    def _broken_off(self, error: BaseException) -> None:
+        stopped = isinstance(error, KeyboardInterrupt | SystemExit)
+        state, text = ("preempted", "interrupted") if stopped else ("failed", _text(error))
+        kept = f"{self.record.members_done} of {self.record.members} members are kept; " if self.record.members else ""
+        self.log.error("%s: %s", state, text, exc_info=None if stopped or isinstance(error, UserError) else error)
+        try:
+            changes: dict[str, Any] = {"stopped": _now(), "error": text, "peak_memory_bytes": peak_memory_bytes()}
+            self.save(self.record.moved_to(state, **changes))
+        except StorageError as second:  # a full disk: the record before stays, and a resume goes on from it
+            self.log.error("the state could not be written: %s", second)
+        if stopped:
+            self.say(f"interrupted; {kept}go on with `eqntk train --resume {self.folder}`.")
+        elif kept:
+            self.say(f"{kept}they are in {self.folder}.")
+
+
+def new_moment() -> str:
+    """Now, as ISO 8601 with the time zone."""
+    return _now()
+
+
+def devices() -> list[str]:
+    """The devices that computations run on."""
+    return [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()]
+
+
+def peak_memory_bytes() -> int:
+    """The largest memory so far, of this process or on one of its devices."""
+    peaks = [(device.memory_stats() or {}).get("peak_bytes_in_use", 0) for device in jax.local_devices()]
+    return max(provenance.peak_memory_bytes(), *peaks)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _text(error: BaseException) -> str:
+    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
