@@ -1,0 +1,216 @@
+"""Tiles of a Gram matrix on disk: one file per tile, so that a computation killed at any moment can go on.
+
+The folder holds `manifest.json` (what is being computed, and how it is cut) and `tile-ROW-COLUMN.npy` with NNGP and
+NTK of one tile, (2, tile rows, tile columns). A file is written under another name, flushed to the disk and
+renamed, so a tile is either whole or absent. The result is one npz file with the square or rectangular arrays `nngp`
+and `ntk`, put together band by band so that memory does not grow with the matrix.
+"""
+
+import errno
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import DTypeLike
+
+from eqntk_cli.errors import StorageError
+from eqntk_cli.kernels.block import KernelBlock
+from eqntk_cli.kernels.tiles import Tile, TileGrid
+
+SCHEMA = 1
+ARRAYS = KernelBlock._fields
+_HEADER = 128  # bytes of a npy header of version 1 for so few axes
+_BAND = 1 << 24  # bytes of the result that are put together at a time
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class GramStore:
+    """The tiles of one Gram matrix in one folder.
+
+    Attributes:
+        folder: where the tiles are.
+        grid: how the matrix is cut; that of the folder where it exists already.
+        dtype: float32 or float64, on disk.
+    """
+
+    def __init__(self, folder: Path, grid: TileGrid, dtype: DTypeLike) -> None:
+        self.folder = folder
+        self.grid = grid
+        self.dtype = np.dtype(dtype)
+
+    @classmethod
+    def reopen(cls, folder: Path, identity: Mapping[str, str], dtype: DTypeLike) -> "GramStore | None":
+        """The store that is there already, cut as it was; None where there is none.
+
+        Raises:
+            StorageError: the folder belongs to another computation.
+        """
+        manifest = folder / "manifest.json"
+        if not manifest.exists():
+            return None
+        found = _read_manifest(manifest)
+        _refuse_other(folder, _identity(identity, dtype), found["identity"])
+        return cls(folder, TileGrid(**found["grid"]), dtype)
+
+    @classmethod
+    def create(cls, folder: Path, identity: Mapping[str, str], grid: TileGrid, dtype: DTypeLike) -> "GramStore":
+        """A new store.
+
+        Args:
+            folder: made if absent.
+            identity: what is computed: names and fingerprints of inputs and settings.
+            grid: how the matrix is cut.
+            dtype: float32 or float64, on disk.
+
+        Raises:
+            StorageError: the disk has no room for the tiles and the result, or cannot be written.
+        """
+        with _disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            _require_room(folder, 2 * len(ARRAYS) * grid.rows * grid.columns * np.dtype(dtype).itemsize)
+            manifest = {"identity": _identity(identity, dtype), "grid": grid.as_dict()}
+            with _whole(folder / "manifest.json") as file:
+                file.write(json.dumps(manifest, indent=1).encode())
+        return cls(folder, grid, dtype)
+
+    def done(self) -> set[Tile]:
+        """The tiles that are there, whole."""
+        return {tile for tile in self.grid if self._whole_tile(tile)}
+
+    def write(self, tile: Tile, block: KernelBlock) -> None:
+        """Keep one tile.
+
+        Raises:
+            StorageError: the disk is full, or the folder cannot be written.
+        """
+        values = np.stack([np.asarray(part, dtype=self.dtype) for part in block])
+        with _disk_errors(self.folder), _whole(self._path(tile)) as file:
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(values))
+            file.write(values.tobytes())
+
+    def export(self, path: Path) -> None:
+        """Write the whole matrices as an npz file, in one step.
+
+        Raises:
+            StorageError: a tile is missing, or the disk is full.
+        """
+        missing = len(self.grid) - len(self.done())
+        if missing:
+            raise StorageError(
+                f"{missing} of {len(self.grid)} tiles are missing in {self.folder}; run the command again."
+            )
+        with _disk_errors(path.parent), _whole(path) as file, zipfile.ZipFile(file, "w", allowZip64=True) as archive:
+            for which, name in enumerate(ARRAYS):
+                with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                    header = {
+                        "descr": self.dtype.str,
+                        "fortran_order": False,
+                        "shape": (self.grid.rows, self.grid.columns),
+                    }
+                    np.lib.format.write_array_header_2_0(member, header)
+                    for band in self._bands(which):
+                        member.write(band.tobytes())
+
+    def remove(self) -> None:
+        """Delete the tiles, once the result is written."""
+        shutil.rmtree(self.folder)
+
+    def _bands(self, which: int) -> Iterator[Float[np.ndarray, "row column"]]:
+        height = max(1, _BAND // (self.grid.columns * self.dtype.itemsize))
+        for first in range(0, self.grid.rows, self.grid.tile_rows):
+            last = min(first + self.grid.tile_rows, self.grid.rows)
+            for start in range(first, last, height):
+                yield self._band(which, first // self.grid.tile_rows, slice(start, min(start + height, last)))
+
+    def _band(self, which: int, row: int, rows: slice) -> Float[np.ndarray, "row column"]:
+        band = np.empty((rows.stop - rows.start, self.grid.columns), self.dtype)
+        inside = slice(rows.start - row * self.grid.tile_rows, rows.stop - row * self.grid.tile_rows)
+        for column in range(-(-self.grid.columns // self.grid.tile_columns)):
+            below = self.grid.symmetric and column < row
+            stored = np.load(self._path(Tile(column, row) if below else Tile(row, column)), mmap_mode="r")[which]
+            if self.grid.symmetric and column == row:
+                stored = mirrored(stored)
+            part = stored.T[inside] if below else stored[inside]
+            band[:, self.grid.column_slice(Tile(row, column))] = part
+        return band
+
+    def _path(self, tile: Tile) -> Path:
+        return self.folder / f"tile-{tile.row:05d}-{tile.column:05d}.npy"
+
+    def _whole_tile(self, tile: Tile) -> bool:
+        rows, columns = self.grid.shape(tile)
+        try:
+            return self._path(tile).stat().st_size == _HEADER + len(ARRAYS) * rows * columns * self.dtype.itemsize
+        except FileNotFoundError:
+            return False
+
+
+def mirrored(square: Float[np.ndarray, "sample sample"]) -> Float[np.ndarray, "sample sample"]:
+    """Exactly symmetric: the part above the diagonal, mirrored (rounding may have made the two sides differ)."""
+    upper = np.triu(square)
+    return upper + np.triu(square, 1).T
+
+
+def _identity(identity: Mapping[str, str], dtype: DTypeLike) -> dict[str, str]:
+    return {"schema": str(SCHEMA), "dtype": np.dtype(dtype).name, **identity}
+
+
+def _read_manifest(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise StorageError(
+            f"{path} cannot be read ({error}); remove the folder {path.parent} and start anew."
+        ) from error
+
+
+def _refuse_other(folder: Path, wanted: Mapping[str, str], found: Mapping[str, str]) -> None:
+    changed = sorted(key for key in {*wanted, *found} if wanted.get(key) != found.get(key))
+    if changed:
+        told = "; ".join(f"{key} was {found.get(key, 'absent')}, is {wanted.get(key, 'absent')}" for key in changed)
+        raise StorageError(
+            f"{folder} holds tiles of another computation ({told}); remove that folder to start anew, or choose "
+            "another --out."
+        )
+
+
+def _require_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise StorageError(
+            f"the disk that holds {folder} has {free / 1e9:.1f} GB free; {needed / 1e9:.1f} GB are needed for the "
+            "tiles and the result (half of it with --dtype float32)."
+        )
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with beside.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageError(
+                f"the disk that holds {folder} is full ({error.strerror}); the tiles written before are kept: free "
+                "some space and run the same command again."
+            ) from error
+        raise StorageError(f"cannot write in {folder} ({error.strerror or error}); check that it is yours.") from error
