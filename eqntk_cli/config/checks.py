@@ -29,10 +29,9 @@ def check(config: Config) -> None:
 def domain(config: Config) -> None:
     """Images go with planar groups and mlp or cnn, molecules with rotations of space and spherical_mlp."""
     dataset, architecture, group = config.dataset, config.architecture, config.group
-    if dataset.family in MOLECULE_FAMILIES:
-        legal, groups = ("spherical_mlp",), ROTATION_GROUPS
-    else:
-        legal, groups = PLANAR_ARCHITECTURES, PLANAR_GROUPS
+    molecules = dataset.family in MOLECULE_FAMILIES
+    legal = ("spherical_mlp",) if molecules else PLANAR_ARCHITECTURES
+    groups = ROTATION_GROUPS if molecules else PLANAR_GROUPS
     _one_of("architecture", architecture.name, legal, f"dataset={dataset.name}")
     _one_of("group", group.name, groups, f"dataset={dataset.name} and architecture={architecture.name}")
     if group.name == "cn":

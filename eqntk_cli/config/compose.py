@@ -3,7 +3,7 @@
 `eqntk train` leaves composing to `hydra.main`; the commands that only need the settings come here.
 """
 
-from pathlib import Path
+import os
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
@@ -16,27 +16,40 @@ from eqntk_cli.config.folders import conf_dir
 from eqntk_cli.config.keys import check_overrides
 from eqntk_cli.config.register import register
 from eqntk_cli.config.schema import Config
-from eqntk_cli.errors import ConfigError, StorageError
+from eqntk_cli.errors import ConfigError
 
 _NOISE = ("object_type=", "reference_type=", "full_key:", "See http")
 
 
-def compose(overrides: list[str]) -> Config:
+def compose(overrides: list[str], config_dir: str | None = None) -> Config:
     """The settings that `conf/config.yaml` and the overrides give, as plain objects.
 
-    Single values are in range; whether they go together is `eqntk_cli.config.checks.check`.
+    `config_dir` is a folder of the user's with further options of the config groups. Single values are in range;
+    whether they go together is `eqntk_cli.config.checks.check`.
 
     Raises:
         ConfigError: an unknown key or option, a value of the wrong type or out of range.
     """
-    check_overrides(overrides)
+    check_overrides(overrides, own_options=config_dir is not None)
+    search = [] if config_dir is None else [search_override(config_dir)]
     register()
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(config_dir=str(conf_dir()), version_base="1.3"):
-            return to_config(hydra_compose("config", overrides=overrides))
+            return to_config(hydra_compose("config", overrides=[*search, *overrides]))
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(one_line(error)) from error
+
+
+def search_override(config_dir: str) -> str:
+    """The override that makes Hydra look into a folder of the user's, too.
+
+    Raises:
+        ConfigError: there is no such folder.
+    """
+    if not os.path.isdir(config_dir):
+        raise ConfigError(f"--config-dir {config_dir} is no folder; expected one with subfolders such as model/.")
+    return f"hydra.searchpath=['file://{os.path.abspath(config_dir)}']"
 
 
 def to_config(composed: DictConfig | ListConfig) -> Config:
@@ -52,21 +65,6 @@ def to_config(composed: DictConfig | ListConfig) -> Config:
     if not isinstance(config, Config):
         raise ConfigError("The config does not begin with `eqntk_schema`; start its defaults list with that entry.")
     return config
-
-
-def read_config(file: Path) -> Config:
-    """The settings of a run from its `config.yaml`.
-
-    Raises:
-        StorageError: there is no such file.
-        ConfigError: the file holds other keys or values than this version knows.
-    """
-    if not file.is_file():
-        raise StorageError(f"{file} is not there; expected the folder of a run, which holds config.yaml.")
-    try:
-        return to_config(OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.load(file)))
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{file}: {one_line(error)}") from error
 
 
 def one_line(error: BaseException) -> str:

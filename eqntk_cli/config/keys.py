@@ -30,6 +30,7 @@ LEGAL_VALUES: dict[str, tuple[str, ...]] = {
     "control": (*schema.CONTROLS, "null"),
     "precision": schema.PRECISIONS,
 }
+_OF_A_SWEEP = ("experiment", "runs")
 _NOT_OF_A_RUN = ("cluster",)  # config groups of the launcher
 
 
@@ -78,6 +79,8 @@ def check_overrides(overrides: list[str], own_options: bool = False) -> None:
             raise ConfigError(f"'{override}' is not KEY=VALUE; {_suggest(text, _all_keys())}.")
         if key.startswith(("hydra.", "hydra/")):
             continue
+        if key in _OF_A_SWEEP:
+            raise ConfigError(f"{key}= belongs to `eqntk sweep`, which runs several; a single run is settings alone.")
         if key not in _all_keys():
             raise ConfigError(f"{key} is not a setting; {_suggest(key, _all_keys())}.")
         if key in groups() and not own_options:

@@ -1,8 +1,8 @@
 import pytest
 
-from eqntk_cli.config.compose import compose, read_config
+from eqntk_cli.config.compose import compose
 from eqntk_cli.config.keys import LEGAL_VALUES, groups, keys, legal_values
-from eqntk_cli.errors import ConfigError, StorageError
+from eqntk_cli.errors import ConfigError
 
 FILES = [(group, option) for group, options in groups().items() for option in options]
 
@@ -63,16 +63,11 @@ def test_switches_have_two_words_and_numbers_none():
     assert "ntk" in legal_values("model")
 
 
-def test_a_run_folder_without_settings_is_named(tmp_path):
-    with pytest.raises(StorageError, match=r"config\.yaml"):
-        read_config(tmp_path / "config.yaml")
-
-
-def test_settings_of_a_run_are_read_back(tmp_path):
-    file = tmp_path / "config.yaml"
-    names = "group: {name: c4}\narchitecture: {name: mlp}\ndataset: {name: digits, family: digits}\n"
-    file.write_text(names + "model: {name: ntk}\n")
-    assert read_config(file).model.name == "ntk"
-    file.write_text(names + "model: {nme: ntk}\n")
-    with pytest.raises(ConfigError, match="nme"):
-        read_config(file)
+def test_options_from_a_folder_of_the_users(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "tiny.yaml").write_text("name: gcnn_ensemble\nwidth: 3\nmembers: 2\n")
+    assert compose(["model=tiny"], str(tmp_path)).model.width == 3
+    with pytest.raises(ConfigError, match="model=tiny is not known"):
+        compose(["model=tiny"])
+    with pytest.raises(ConfigError, match="is no folder"):
+        compose([], str(tmp_path / "none"))

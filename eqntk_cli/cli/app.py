@@ -1,0 +1,124 @@
+"""`eqntk`: the commands, each imported when it is called and not before."""
+
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from eqntk_cli.errors import UserError
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: its module, the Typer app or function in it, and one line of help."""
+
+    module: str
+    name: str
+    help: str
+
+
+COMMANDS: dict[str, Command] = {
+    "train": Command("eqntk_cli.cli.train", "train", "Run one model: an ensemble, or the infinite one."),
+    "sweep": Command("eqntk_cli.cli.sweep", "sweep", "Run every combination of settings, or an experiment."),
+    "compare-runs": Command("eqntk_cli.cli.compare_runs", "compare_runs", "Report whether runs agree, with a verdict."),
+    "kernel": Command("eqntk_cli.cli.kernel", "kernel", "NNGP and NTK Gram matrices of arrays or of a data set."),
+    "predict": Command("eqntk_cli.cli.predict", "predict", "Mean and covariance of the infinite ensemble over time."),
+    "convergence": Command("eqntk_cli.cli.convergence", "convergence", "Finite networks against the kernel recursion."),
+    "data": Command("eqntk_cli.cli.data", "app", "Which data sets there are, and fetching them."),
+    "runs": Command("eqntk_cli.cli.run_table", "app", "Which runs there are, and how far they are."),
+    "doctor": Command("eqntk_cli.cli.doctor", "doctor", "Devices, versions, data and tracking, and what to mend."),
+    "completion": Command("eqntk_cli.cli.completion", "completion", "Print the script that completes in your shell."),
+}
+_COMPLETION_OPTIONS = ("install_completion", "show_completion")  # `eqntk completion` takes their place
+_EPILOG = "Exit status: 0 well; 2 a mistake or condition that you can mend; 130 interrupted."
+
+
+class LazyGroup(TyperGroup):
+    """Commands that are imported when called; the list of them comes from the table above."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        names: dict[str, Any] = dict.fromkeys(COMMANDS)  # from which Typer suggests the nearest
+        self.commands = names
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of the commands."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command by its name, imported now."""
+        del ctx
+        return load(cmd_name) if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The list in --help."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.help) for name, command in COMMANDS.items()])
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_EPILOG,
+)
+
+
+def main() -> None:
+    """The console command."""
+    try:
+        _root()(prog_name="eqntk")
+    except UserError as error:
+        sys.exit(_said(str(error), error.exit_code))
+    except OSError as error:  # a file or folder that cannot be used, where nothing more specific is known
+        sys.exit(_said(f"{error.strerror or error}: {error.filename or ''}", 2))
+
+
+def load(name: str) -> Any:
+    """The command `name`, as Typer runs it."""
+    entry = COMMANDS[name]
+    found = getattr(import_module(entry.module), entry.name)
+    if not isinstance(found, typer.Typer):
+        function, found = found, typer.Typer(rich_markup_mode=None)
+        found.command(name, help=None, no_args_is_help=False)(function)
+    command = _without_completion_options(typer.main.get_command(found))
+    command.name = name
+    if name in ("train", "sweep"):
+        from eqntk_cli.cli.settings_help import settings_help
+
+        command.epilog = settings_help()
+    return command
+
+
+@app.callback(
+    help="Check on real data that an ensemble trained on augmented data, an ensemble of group-convolutional networks "
+    "and the equivariant neural tangent kernel predict the same at every training time."
+)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from eqntk_cli import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def _root() -> Any:
+    return _without_completion_options(typer.main.get_command(app))
+
+
+def _without_completion_options(command: Any) -> Any:
+    command.params = [parameter for parameter in command.params if parameter.name not in _COMPLETION_OPTIONS]
+    return command
+
+
+def _said(message: str, status: int) -> int:
+    sys.stderr.write("eqntk: " + " ".join(message.split()) + "\n")
+    return status

@@ -1,0 +1,41 @@
+"""One job: the function that Hydra calls with composed settings, in this process or on another machine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from eqntk_cli.config.checks import check
+from eqntk_cli.config.compose import to_config
+from eqntk_cli.config.precision import set_precision
+from eqntk_cli.config.schema import Config
+from eqntk_cli.errors import UserError
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where a job ran, and what the user can mend if it did not end well."""
+
+    folder: str
+    error: UserError | None = None
+
+
+def run_job(composed: DictConfig) -> Outcome:
+    """Check the settings and run them in the folder that Hydra has made."""
+    folder = HydraConfig.get().runtime.output_dir
+    try:
+        config = to_config(composed)
+        check(config)
+        execute(config, Path(folder))
+    except UserError as error:  # else Hydra would print it with a traceback
+        return Outcome(folder, error)
+    return Outcome(folder)
+
+
+def execute(config: Config, folder: Path) -> Path:
+    """Run in a folder, or go on with what is there."""
+    set_precision(config.precision)
+    from eqntk_cli.runs.execute import execute as execute_run  # imports jax, which wants its precision first
+
+    return execute_run(config, folder)
