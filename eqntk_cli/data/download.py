@@ -24,7 +24,7 @@ try:
 except ImportError:  # no file locks on this system: two downloads of one file at a time would disturb each other
     fcntl = None  # type: ignore[assignment]
 
-_CHUNK_BYTES = 1 << 18
+_CHUNK_BYTES = 1 << 16  # a broken connection loses at most so many of the bytes that came
 _TIMEOUT_SECONDS = (10.0, 60.0)  # to connect, between two pieces of the answer
 _WORTH_A_RETRY = (408, 425, 429, 500, 502, 503, 504)
 
@@ -80,14 +80,14 @@ def _transfer(url: str, part: Path, attempts: int, pause: float) -> None:
             return
         except _Broken as error:
             after = part.stat().st_size if part.exists() else 0
-            failures = 1 if after > before else failures + 1
+            failures = 0 if after > before else failures + 1
             if failures >= attempts:
                 kept = f"{after / 1e6:.1f} MB are kept and the same command goes on from there; " if after else ""
                 raise DataError(
                     f"no complete answer from {url} ({error}); {kept}check the network, "
                     "give a mirror with url=, or put the file into place by hand."
                 ) from error
-            time.sleep(pause * 2 ** (failures - 1))
+            time.sleep(pause * 2 ** max(0, failures - 1))
 
 
 def _stream(url: str, part: Path, offset: int) -> None:
