@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from eqntk_cli.config.checks import check
 from eqntk_cli.config.schema import ArchitectureConfig, Config, DatasetConfig
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.errors import ConfigError, StorageError
@@ -20,7 +21,7 @@ from eqntk_cli.runs.folder import CONFIG_FILE, difference, read_config, write_co
 from eqntk_cli.runs.kernel import run_kernel
 from eqntk_cli.runs.lock import locked
 from eqntk_cli.runs.record import RECORD_FILE, Record, read_record, write_record
-from eqntk_cli.runs.session import Session, devices, new_moment
+from eqntk_cli.runs.session import Session, devices, moment
 
 Load = Callable[[DatasetConfig, ArchitectureConfig], DataBundle]
 Build = Callable[[Config, DataBundle], EnsembleModel | KernelModel]
@@ -40,13 +41,14 @@ def execute(config: Config, folder: Path, load: Load | None = None, build: Build
         NumericalError: the training diverges.
         StorageError: the disk is full, the folder is damaged, or another process is writing it.
     """
+    check(config)
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
         record = _begin(config, folder)
         if record.state != "running":
             return folder
-        with Session(_settled(config, record), folder, record) as session:
+        with Session(config, folder, record) as session:
             _run(session, load or _load_data, build or _build_model)
             session.finish()
     return folder
@@ -116,7 +118,7 @@ def _new_record(config: Config) -> Record:
         training=asdict(config.training),
         seed=config.seed,
         precision=config.precision,
-        started=new_moment(),
+        started=moment(),
         label=config.label,
         width=config.model.width if ensemble else None,
         members=config.model.members if ensemble else None,
@@ -139,7 +141,7 @@ def _run(session: Session, load: Load, build: Build) -> None:
     config = session.config
     data = load(config.dataset, config.architecture)
     _note_data(session, data)
-    model = build(config, data)
+    model = build(_settled(config, session.record), data)
     _note_model(session, model)
     session.start_tracking()
     if isinstance(model, EnsembleModel):

@@ -56,7 +56,7 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._stack:
-            if error is not None:
+            if error is not None and self.record.state != "done":
                 with self.interrupts.shielded():
                     self._broken_off(error)
             self.tracker.finish(succeeded=error is None)
@@ -88,29 +88,27 @@ class Session:
 
     def finish(self) -> None:
         """The run is complete."""
-        self.save(self.record.moved_to("done", stopped=_now(), error=None, peak_memory_bytes=peak_memory_bytes()))
+        self.save(self.record.moved_to("done", stopped=moment(), error=None, peak_memory_bytes=peak_memory_bytes()))
         self.progress(1.0)
         self.say(f"done in {duration(self.record.seconds)}: {self.folder}")
 
     def _broken_off(self, error: BaseException) -> None:
         stopped = isinstance(error, KeyboardInterrupt | SystemExit)
         state, text = ("preempted", "interrupted") if stopped else ("failed", _text(error))
-        kept = f"{self.record.members_done} of {self.record.members} members are kept; " if self.record.members else ""
         self.log.error("%s: %s", state, text, exc_info=None if stopped or isinstance(error, UserError) else error)
         try:
-            changes: dict[str, Any] = {"stopped": _now(), "error": text, "peak_memory_bytes": peak_memory_bytes()}
+            changes: dict[str, Any] = {"stopped": moment(), "error": text, "peak_memory_bytes": peak_memory_bytes()}
             self.save(self.record.moved_to(state, **changes))
         except StorageError as second:  # a full disk: the record before stays, and a resume goes on from it
             self.log.error("the state could not be written: %s", second)
-        if stopped:
-            self.say(f"interrupted; {kept}go on with `eqntk train --resume {self.folder}`.")
-        elif kept:
-            self.say(f"{kept}they are in {self.folder}.")
+        if self.record.members:
+            members = f"{self.record.members_done} of {self.record.members} members"
+            self.say(f"{state}: {members} are kept in {self.folder}, and a resume goes on from there")
 
 
-def new_moment() -> str:
+def moment() -> str:
     """Now, as ISO 8601 with the time zone."""
-    return _now()
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def devices() -> list[str]:
@@ -122,10 +120,6 @@ def peak_memory_bytes() -> int:
     """The largest memory so far, of this process or on one of its devices."""
     peaks = [(device.memory_stats() or {}).get("peak_bytes_in_use", 0) for device in jax.local_devices()]
     return max(provenance.peak_memory_bytes(), *peaks)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _text(error: BaseException) -> str:

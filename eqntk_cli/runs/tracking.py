@@ -193,9 +193,7 @@ def _start(
     harmless = _Harmless()
     with harmless:
         wandb = _wandb()
-        settings = wandb.Settings(
-            silent=True, console="off", save_code=False, disable_git=True, x_disable_stats=True, init_timeout=_PATIENCE
-        )
+        settings = wandb.Settings(silent=True, console="off", save_code=False, disable_git=True, init_timeout=_PATIENCE)
         run = wandb.init(
             mode=mode,
             project=tracking.project,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fake_runs import BLOCK, MEMBERS, STEPS, FakeEnsemble, FakeKernel, bundle, config, load
 
-from eqntk_cli.config.schema import ModelConfig, TrainingConfig
+from eqntk_cli.config.schema import GroupConfig, ModelConfig, TrainingConfig
 from eqntk_cli.errors import ConfigError, DataError, NumericalError, StorageError
 from eqntk_cli.runs import provenance
 from eqntk_cli.runs.execute import execute, resume
@@ -104,6 +104,12 @@ def test_a_done_run_returns_at_once(tmp_path):
     before = (tmp_path / "record.json").read_bytes()
     assert execute(config(), tmp_path, never, never) == resume(tmp_path, never, never) == tmp_path
     assert (tmp_path / "record.json").read_bytes() == before
+
+
+def test_settings_that_do_not_go_together_leave_no_folder(tmp_path):
+    with pytest.raises(ConfigError, match="group=so3"):
+        execute(config(group=GroupConfig(name="so3")), tmp_path / "run", never, never)
+    assert not (tmp_path / "run").exists()
 
 
 def broken_off(folder, at=2):

@@ -80,7 +80,7 @@ def test_ctrl_c_and_sigterm_then_resume(tmp_path, whole, number, status):
     assert process.returncode == status  # a KeyboardInterrupt that nobody catches ends Python by SIGINT itself
     record = read_record(tmp_path)
     assert (record.state, record.error, record.members_done) == ("preempted", "interrupted", BLOCK)
-    assert f"interrupted; 2 of 7 members are kept; go on with `eqntk train --resume {tmp_path}`" in said
+    assert f"preempted: 2 of 7 members are kept in {tmp_path}" in said
     resume(tmp_path, load, FakeEnsemble)
     assert_same_bytes(tmp_path, whole)
 

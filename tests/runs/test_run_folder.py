@@ -1,0 +1,141 @@
+"""Names that do not collide, settings that return, the list of runs, and what is shown of the progress."""
+
+import io
+import logging
+from dataclasses import replace
+
+import pytest
+from fake_runs import FakeEnsemble, bundle, config, load
+from rich.console import Console
+
+from eqntk_cli.config.schema import ArchitectureConfig, GroupConfig, TrackingConfig
+from eqntk_cli.errors import ConfigError, StorageError
+from eqntk_cli.runs.execute import execute
+from eqntk_cli.runs.folder import CONFIG_FILE, difference, logging_to, new_run_folder, read_config, write_config
+from eqntk_cli.runs.listing import list_runs
+from eqntk_cli.runs.metrics import metric_rows
+from eqntk_cli.runs.metrics_file import headline
+from eqntk_cli.runs.points import evaluation_points
+from eqntk_cli.runs.progress import Progress, duration
+from eqntk_cli.runs.record import read_record, write_record
+
+
+def test_folders_do_not_collide(tmp_path):
+    folders = [new_run_folder(config(group=GroupConfig(name="c4")), tmp_path) for _ in range(50)]
+    assert len(set(folders)) == 50
+    assert all(folder.is_dir() and folder.parent == tmp_path / "digits" for folder in folders)
+    assert folders[0].name.endswith("_c4_gcnn-ensemble")
+
+
+def test_settings_return(tmp_path):
+    settings = config(
+        architecture=ArchitectureConfig(name="cnn", W_std=[1.3, 1.1, 0.9], filter=[3, 1]),
+        tracking=TrackingConfig(tags=("a", "b")),
+        label="mine",
+    )
+    write_config(tmp_path, settings)
+    found = read_config(tmp_path)
+    assert difference(settings, found) is None
+    assert found.architecture.gains == (1.3, 1.1, 0.9)
+    write_config(tmp_path, found)
+    assert read_config(tmp_path) == found
+
+
+def test_settings_out_of_range_are_named(tmp_path):
+    write_config(tmp_path, config())
+    path = tmp_path / CONFIG_FILE
+    path.write_text(path.read_text().replace("hidden_layers: 2", "hidden_layers: -2"))
+    with pytest.raises(ConfigError, match="hidden_layers=-2"):
+        read_config(tmp_path)
+
+
+def test_differences_that_matter():
+    one = config()
+    assert difference(one, replace(one, label="x", tracking=TrackingConfig(mode="online"))) is None
+    assert difference(one, replace(one, dataset=replace(one.dataset, root="/elsewhere"))) is None
+    assert "training.steps was 4 and is now 5" in difference(one, replace(one, training=replace(one.training, steps=5)))
+
+
+def test_list_of_runs(tmp_path):
+    whole = execute(config(), tmp_path / "a" / "whole", load, FakeEnsemble)
+    other = execute(config(seed=6), tmp_path / "b", load, FakeEnsemble)
+    record = read_record(other)
+    write_record(other, replace(record, state="running", started="2020-01-01T00:00:00+00:00", members_done=2))
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "record.json").write_text("{")
+    found = {each.folder: each for each in list_runs(tmp_path)}
+    assert [each.folder for each in list_runs(tmp_path)] == [tmp_path / "c", other, whole]
+    assert found[whole].state == "done"
+    assert found[whole].metric == headline(whole)
+    assert found[whole].metric[0] == "acc"
+    assert found[other].state == "killed"  # nobody is working on it
+    assert found[tmp_path / "c"].state == "damaged"
+    assert "damaged" in found[tmp_path / "c"].error
+    with pytest.raises(StorageError, match="no folder"):
+        list_runs(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(("last", "expected"), [("0.5,", ("mae_meV", 0.5)), (",", ("loss", 0.25))])
+def test_headline_of_a_regression(tmp_path, last, expected):
+    text = "step,split,loss,mae_meV,rmse_meV\n0,test,1,9,9\n0,ood,1,,\n5,test,0.25," + last + "\n5,ood,3,,\n"
+    (tmp_path / "metrics.csv").write_text(text)
+    assert headline(tmp_path) == expected
+
+
+def test_no_samples_off_the_distribution():
+    data = bundle()
+    data = replace(data, ood_x=data.ood_x[:0], ood_y=data.ood_y[:0])
+    points = evaluation_points(data, (0, 3))
+    assert points.split == ("train",) * 4 + ("test",) * 3
+    assert {row["split"] for row in metric_rows(data, (0,), points.target[None])} == {"train", "test"}
+
+
+def test_lines_where_there_is_no_terminal():
+    now, stream = [0.0], io.StringIO()
+    with Progress("digits c4", begun=0.2, stream=stream, clock=lambda: now[0]) as progress:
+        progress(0.25)  # too early to say anything
+        now[0] = 20.0
+        progress(0.4, "4 of 10 members")
+        now[0] = 21.0
+        progress(0.5)
+    assert stream.getvalue() == "digits c4: 4 of 10 members, 40%, about 1 min 00 s left\n"
+
+
+def test_a_bar_on_a_terminal(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    assert Console(file=stream).is_terminal
+    with Progress("digits c4", stream=stream) as progress:
+        progress(0.5, "5 of 10 members")
+        progress.say("a line [with brackets]")
+    assert "50%" in stream.getvalue()
+    assert "5 of 10 members" in stream.getvalue()
+    assert "a line [with brackets]" in stream.getvalue()
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(7.6, "8 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")])
+def test_durations(seconds, words):
+    assert duration(seconds) == words
+
+
+class FullStream(io.StringIO):
+    """A file on a full disk."""
+
+    def write(self, text):
+        raise OSError(28, f"No space left on device for {len(text)} characters")
+
+
+def test_the_log_survives_a_full_disk(tmp_path, monkeypatch, capsys):
+    with logging_to(tmp_path) as logger:
+        (handler,) = [each for each in logger.handlers if isinstance(each, logging.FileHandler)]
+        logger.info("kept")
+        with monkeypatch.context() as patch:
+            patch.setattr(handler, "stream", FullStream())
+            logger.info("lost")
+    assert "kept" in (tmp_path / "eqntk.log").read_text()
+    assert capsys.readouterr().err == ""
+    assert logger.handlers == []
