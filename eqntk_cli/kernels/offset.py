@@ -1,0 +1,110 @@
+"""The kernel between all pairs of positions with one offset d = t' - t: the state inside the planar stream.
+
+Arrays are (row, column, sample1, sample2), pairs innermost, so that every loop is contiguous. A convolution moves
+both positions by the same tap and so is a box filter over cells, taken as shifted sums, first along rows, then
+along columns. `offset_axis` says which cells stand for which positions.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from eqntk_cli.kernels.activations.base import Activation
+from eqntk_cli.kernels.offset_axis import OffsetAxis
+from eqntk_cli.kernels.offset_signal import Offset, OffsetSignal
+from eqntk_cli.kernels.state import KernelState
+
+
+@dataclass(frozen=True)
+class OffsetState(KernelState):
+    """K and T over the cells of one offset, before convolution number `level`.
+
+    The variances do not depend on the offset: they are computed once, outside, and given to `activate_with`. The
+    fields of the base class hold zeros meanwhile.
+    """
+
+    rows: OffsetAxis
+    columns: OffsetAxis
+    offset: Offset
+    level: int
+
+    @classmethod
+    def of_images(cls, images: OffsetSignal, offset: Offset) -> "OffsetState":
+        """The state of the input: K = <x(t), x'(t')>/C, no parameters yet."""
+        first, second = images.first_at(offset), images.second_at(offset)
+        channels = first.shape[-1]
+        nngp = sum(first[:, :, :, None, c] * second[:, :, None, :, c] for c in range(channels)) / channels
+        zero = jnp.zeros((), nngp.dtype)
+        return cls(nngp, None, zero, zero, images.rows, images.columns, offset, 0)
+
+    def average(
+        self, values: Float[Array, "row column sample1 sample2"], support: Any
+    ) -> Float[Array, "row2 column2 sample1 sample2"]:
+        """Box filter of the window; positions outside count as zero under padding=same."""
+        del support
+        if self.rows.padding == "same":
+            down, across = self.rows.inside(self.level, self.offset[0]), self.columns.inside(self.level, self.offset[1])
+            values = jnp.where((down[:, None] & across)[:, :, None, None], values, 0)
+        values = _box(values, 0, self.rows, self.level)
+        values = _box(values, 1, self.columns, self.level)
+        return values / (self.rows.windows[self.level] * self.columns.windows[self.level])
+
+    def average_variance(self, values: Float[Array, ""], support: Any, which: int) -> Float[Array, ""]:
+        """Nothing to do: the variances are kept outside."""
+        del support, which
+        return values
+
+    def across(
+        self, variance1: Float[Array, "row column sample1"], variance2: Float[Array, "row column sample2"]
+    ) -> tuple[Float[Array, "row column sample1 1"], Float[Array, "row column 1 sample2"]]:
+        """Variances of the first sample at t, of the second at t'."""
+        return variance1[..., None], variance2[..., None, :]
+
+    def after_linear(self, support: Any) -> Self:
+        """One level further."""
+        del support
+        return replace(self, level=self.level + 1)
+
+    def activate_with(self, activation: Activation, variances: OffsetSignal) -> Self:
+        """A nonlinearity, with the variances of both samples at this level."""
+        known = replace(self, variance1=variances.first_at(self.offset), variance2=variances.second_at(self.offset))
+        return replace(known.activate(activation), variance1=self.variance1, variance2=self.variance2)
+
+    def pool(self) -> "OffsetState":
+        """The share of this offset in the mean over all pairs of positions."""
+        assert self.ntk is not None, "pooling before the first linear layer"
+        down = self.rows.inside(self.level, self.offset[0]).astype(self.nngp.dtype)
+        across = self.columns.inside(self.level, self.offset[1]).astype(self.nngp.dtype)
+        return replace(self, nngp=_weighted(self.nngp, down, across), ntk=_weighted(self.ntk, down, across))
+
+
+def _box(values: Float[Array, "..."], dimension: int, axis: OffsetAxis, level: int) -> Float[Array, "..."]:
+    """Sum over the window along one dimension, at every stride-th cell."""
+    low, high = axis.pads(level)
+    if axis.padding == "circular":
+        values = _wrapped(values, dimension, low, high)
+    elif low or high:
+        pads = [(low, high, 0) if d == dimension else (0, 0, 0) for d in range(values.ndim)]
+        values = jax.lax.pad(values, jnp.zeros((), values.dtype), pads)
+    stride, outputs = axis.strides[level], axis.cells(level + 1)
+    last = (outputs - 1) * stride + 1
+    taps = [jax.lax.slice_in_dim(values, tap, tap + last, stride, dimension) for tap in range(axis.windows[level])]
+    return sum(taps[1:], start=taps[0])
+
+
+def _wrapped(values: Float[Array, "..."], dimension: int, low: int, high: int) -> Float[Array, "..."]:
+    """The row with `low` cells of its end in front and `high` cells of its start behind (negative: dropped)."""
+    count = values.shape[dimension]
+    index = (jnp.arange(-low, count + high)) % count
+    return jnp.take(values, index, axis=dimension)
+
+
+def _weighted(
+    values: Float[Array, "row column sample1 sample2"], down: Float[Array, " row"], across: Float[Array, " column"]
+) -> Float[Array, "sample1 sample2"]:
+    """Weighted sum over cells, along columns first so that partial sums stay short."""
+    along_columns = (values * across[:, None, None]).sum(axis=1)
+    return (along_columns * down[:, None, None]).sum(axis=0)
