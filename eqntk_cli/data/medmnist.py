@@ -122,7 +122,7 @@ def _what_is_wrong(path: Path, known: Description, side: int) -> str:
     try:
         check_arrays(path, known, side)
     except DataError as error:
-        reason = str(error).removeprefix(f"{path} ").removeprefix(f"{path}: ").split(". ")[0]
+        reason = str(error).replace(f"{path}: ", "").replace(str(path), "it").split(". ")[0]
         return f" ({reason})"
     return ""
 
