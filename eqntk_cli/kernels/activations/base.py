@@ -49,7 +49,12 @@ class Activation(ABC):
 def correlation(
     q12: Float[Array, "..."], q11: Float[Array, "..."], q22: Float[Array, "..."]
 ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-    """The correlation q12/sqrt(q11 q22), clipped to [-1, 1] and 0 where a variance is 0, and that square root."""
+    """The correlation q12/sqrt(q11 q22), clipped to [-1, 1] and 0 where a variance is 0, and that square root.
+
+    It is stretched by a few roundings before it is clipped, so that a sample and itself (or its exact copy) have
+    correlation 1: near 1 a rounding eps of the correlation would move its angle by sqrt(eps).
+    """
     scale = jnp.sqrt(q11) * jnp.sqrt(q22)
     safe = jnp.where(scale > 0, scale, 1)
-    return jnp.clip(q12 / safe, -1, 1), scale
+    stretch = 1 + 4 * float(jnp.finfo(q12.dtype).eps)
+    return jnp.clip(q12 / safe * stretch, -1, 1), scale

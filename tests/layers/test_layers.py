@@ -1,0 +1,116 @@
+"""Every layer alone: equivariance, and its finite NTK and NNGP against the recursion."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from eqntk_cli.domains.lattice import Lattice, Window
+from eqntk_cli.domains.pixels import PixelGrid
+from eqntk_cli.domains.support import (
+    Support,
+    convolution,
+    everywhere,
+    global_group_convolution,
+    global_lifting,
+    group_convolution,
+    lifting,
+    pointwise,
+)
+from eqntk_cli.kernels.table import InputState
+from eqntk_cli.layers.linear import Linear
+from eqntk_cli.layers.network import Network
+from eqntk_cli.layers.pooling import Pool
+from tests.cases import planar_group
+
+GROUP = planar_group("d4")
+LATTICE = Lattice.of_image(5, 5)
+WINDOW = Window((3, 3), "same")
+IMAGES = PixelGrid(5, 5, 3)
+ON_GROUP = PixelGrid(GROUP.order, 1, 3)  # features on K, listed as a column of sites
+ON_BOTH = PixelGrid(GROUP.order * 5, 5, 3)  # features on K x positions
+LAYERS: dict[str, tuple[PixelGrid, Support]] = {
+    "dense": (IMAGES, everywhere(25)),
+    "dense per site": (IMAGES, pointwise(25)),
+    "convolution": (IMAGES, convolution(LATTICE, WINDOW)),
+    "strided convolution": (IMAGES, convolution(LATTICE, Window((3, 3), "valid", 2))),
+    "circular convolution": (IMAGES, convolution(LATTICE, Window((3, 1), "circular"))),
+    "lifting": (IMAGES, lifting(LATTICE, WINDOW, GROUP)),
+    "global lifting": (IMAGES, global_lifting(LATTICE, GROUP)),
+    "group convolution": (ON_BOTH, group_convolution(LATTICE, WINDOW, GROUP, "full")),
+    "group convolution, identity": (ON_BOTH, group_convolution(LATTICE, WINDOW, GROUP, "identity")),
+    "global group convolution": (ON_GROUP, global_group_convolution(None, GROUP, "full")),
+    "flattening group convolution": (ON_BOTH, global_group_convolution(LATTICE, GROUP, "full")),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_ntk_of_one_linear_layer_is_exact(name):
+    """With one linear layer and pooling the NTK of any finite network is the analytic one: no Monte Carlo."""
+    domain, support = LAYERS[name]
+    network = Network(domain, (Linear(support, 1, 1.7, 0.6), Pool()))
+    x1, x2 = (jax.random.normal(jax.random.key(seed), (2, *domain.shape)) for seed in (1, 2))
+    params = network.init(jax.random.key(3), x1)
+    gradients = [jax.jacobian(lambda p, x=x: network.apply(p, x)[:, 0])(params) for x in (x1, x2)]
+    flat = [np.concatenate([np.asarray(g).reshape(2, -1) for g in jax.tree.leaves(part)], axis=1) for part in gradients]
+    state = network.kernel(InputState(domain.sites(x1), domain.sites(x2)))
+    np.testing.assert_allclose(flat[0] @ flat[1].T, state.ntk[:, :, 0, 0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_nngp_of_one_linear_layer_is_the_variance_of_its_outputs(name):
+    """Independent outputs of one wide layer are samples of the network's output distribution."""
+    domain, support = LAYERS[name]
+    width = 20_000
+    network = Network(domain, (Linear(support, width, 1.7, 0.6), Pool()))
+    x = jax.random.normal(jax.random.key(1), (2, *domain.shape))
+    outputs = np.asarray(network.apply(network.init(jax.random.key(2), x), x))
+    products = outputs[0] * outputs[1]
+    state = network.kernel(InputState(domain.sites(x), domain.sites(x)))
+    error = products.std() / np.sqrt(width)
+    assert abs(products.mean() - state.nngp[0, 1, 0, 0]) < 4 * error
+
+
+@pytest.mark.parametrize("name", ["lifting", "global lifting"])
+def test_lifting_is_equivariant(name):
+    """(g F)(h) = F(g^-1 h), the positions moved with the image."""
+    domain, support = LAYERS[name]
+    layer = Network(domain, (Linear(support, 4, 1.3, 0.4),))
+    x = jax.random.normal(jax.random.key(1), (1, *domain.shape))
+    params = layer.init(jax.random.key(2), x)
+    module = layer.layers[0]
+    for g in range(GROUP.order):
+        moved = domain.orbit(GROUP, x)[:, g]
+        before, after = (
+            np.asarray(module.apply({"params": params["layers_0"]}, domain.sites(image)))[0] for image in (x, moved)
+        )
+        source = _left_translated(g, positions=25 if name == "lifting" else 1)
+        np.testing.assert_allclose(after, before[source], atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["group convolution", "group convolution, identity", "global group convolution"])
+def test_group_convolution_is_equivariant(name):
+    domain, support = LAYERS[name]
+    positions = 1 if name == "global group convolution" else 25
+    features = jax.random.normal(jax.random.key(1), (1, GROUP.order * positions, 3))
+    module = Linear(support, 4, 1.3, 0.4)
+    params = module.init(jax.random.key(2), features)
+    before = np.asarray(module.apply(params, features))[0]
+    for g in range(GROUP.order):
+        source = _left_translated(g, positions)
+        after = np.asarray(module.apply(params, features[:, source]))[0]
+        np.testing.assert_allclose(after, before[source], atol=1e-12)
+
+
+def _left_translated(g: int, positions: int) -> np.ndarray:
+    """Site of g^-1 (r, t) for every site (r, t)."""
+    back = GROUP.inverse[g]
+    moved = LATTICE.moved(GROUP.matrices[back]) if positions > 1 else np.zeros(1, dtype=int)
+    return (GROUP.product[back][:, None] * positions + moved[None, :]).ravel()
+
+
+def test_padding_outside_is_zero():
+    module = Linear(convolution(Lattice.of_image(3, 3), Window((3, 3), "same")), 1, 1.0, 0.0)
+    ones = jnp.ones((1, 9, 1))
+    params = jax.tree.map(jnp.ones_like, module.init(jax.random.key(0), ones))
+    np.testing.assert_allclose(np.asarray(module.apply(params, ones)).ravel() * 3, [4, 6, 4, 6, 9, 6, 4, 6, 4])

@@ -1,0 +1,83 @@
+"""The theorem: equal means at infinite width by two routes, and member by member for coupled networks."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eqntk_cli.models.registry import build_model
+from tests.models.settings import bundle, config
+
+ARCHITECTURES = {"mlp": {}, "cnn": {"name": "cnn"}, "cnn flatten": {"name": "cnn", "readout": "flatten"}}
+
+
+def ignore(share: float) -> None:
+    """No progress bar."""
+    assert 0 <= share <= 1
+
+
+@pytest.mark.parametrize("group", ["c4", "d4"])
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_infinite_width_means_agree_at_every_step_and_variances_do_not(name, group):
+    model = build_model(config("ntk", group, architecture=ARCHITECTURES[name]), bundle())
+    prediction = model.predict(ignore, Path("unused"))
+    assert prediction.kernels == ("group", "plain")
+    by_group, by_augmentation = prediction.mean
+    scale = np.abs(by_group).max()
+    assert scale > 0.1
+    np.testing.assert_allclose(by_group, by_augmentation, atol=1e-8 * scale)
+    variances = np.diagonal(prediction.covariance, axis1=-2, axis2=-1)
+    assert (variances[0] < 0.95 * variances[1]).mean() > 0.9
+
+
+def coupled_difference(width: int, **changes) -> float:
+    """RMS over members, steps and points of sym f_A - f_B, for members that start from the same weights."""
+    keys = {"model_keys": {"width": width, "members": 6}, "coupling": "shared", **changes}
+    keys["architecture"] = {"group_support": "identity", **keys.get("architecture", {})}
+    augmented, group = (
+        build_model(config(name, **keys), bundle()).run_block(0, 6, ignore)
+        for name in ("augmented_ensemble", "gcnn_ensemble")
+    )
+    difference = augmented.mean(axis=2) - group[:, :, 0]
+    start = np.abs(difference[:, 0]).max() / np.abs(group[:, 0]).max()
+    assert start < 1e-12, "coupled members do not start as symmetrised copies of each other"
+    return float(np.sqrt(np.mean(difference[:, 1:] ** 2)))
+
+
+@pytest.mark.parametrize("architecture", [{}, {"name": "cnn"}])
+def test_coupled_members_approach_each_other_with_width(architecture):
+    """The difference falls like n^(-1/2): from width 16 to 256 by about four."""
+    ratio = coupled_difference(16, architecture=architecture) / coupled_difference(256, architecture=architecture)
+    assert 2.2 < ratio < 8
+
+
+def test_without_augmentation_members_stay_apart():
+    with_orbit = coupled_difference(256)
+    keys = {"architecture": {"group_support": "identity"}, "coupling": "shared"}
+    control, group = (
+        build_model(config(name, model_keys={"width": 256, "members": 6, "augmentation": augmentation}, **keys), bundle())
+        for name, augmentation in (("augmented_ensemble", "none"), ("gcnn_ensemble", "orbit"))
+    )
+    difference = control.run_block(0, 6, ignore).mean(axis=2) - group.run_block(0, 6, ignore)[:, :, 0]
+    assert np.sqrt(np.mean(difference[:, 1:] ** 2)) > 3 * with_orbit
+
+
+def test_linear_networks_agree_exactly_at_any_width():
+    """With the identity as activation and one layer, kernel and dynamics do not depend on the width."""
+    keys = {"architecture": {"hidden_layers": 0, "W_std": 1.2, "b_std": 0.3, "group_support": "identity"}}
+    keys |= {"coupling": "shared"}
+    augmented, group = (
+        build_model(config(name, **keys), bundle()).run_block(0, 4, ignore)
+        for name in ("augmented_ensemble", "gcnn_ensemble")
+    )
+    np.testing.assert_allclose(augmented.mean(axis=2), group[:, :, 0], atol=1e-12)
+
+
+def test_discrete_dynamics_are_those_of_a_linear_network():
+    """mu_t plus the decay of f_0 predicts a linear network exactly, step by step."""
+    keys = {"architecture": {"hidden_layers": 0, "W_std": 1.2, "b_std": 0.3}, "training": {"steps": 7, "centred": True}}
+    finite = build_model(config("gcnn_ensemble", **keys), bundle()).run_block(0, 4, ignore)[:, :, 0]
+    infinite = build_model(config("ntk", **keys), bundle()).predict(ignore, Path("unused"))
+    for member in finite:
+        np.testing.assert_allclose(member, infinite.mean[0], atol=1e-10)
+    assert np.abs(infinite.covariance).max() == 0
