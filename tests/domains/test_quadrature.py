@@ -60,3 +60,13 @@ def test_grid_agrees_with_least_squares_on_the_reference_signals(reference_root)
 def test_refuses_other_grids(shape: tuple[int, ...]) -> None:
     with pytest.raises(DataError, match=r"expected \(n, 2L, 2L-1, C\)"):
         to_coefficients(np.zeros(shape))
+
+
+@pytest.mark.parametrize("degree", [3, 4, 7])
+def test_the_inverse_of_a_node_is_a_node_of_the_same_weight(degree: int) -> None:
+    rule = gauss_quadrature(degree)
+    distance = abs(rule.rotations[:, None] - rule.rotations[None].transpose(0, 1, 3, 2)).max(axis=(2, 3))
+    partner = distance.argmin(axis=1)
+    assert distance.min(axis=1).max() < 1e-13
+    np.testing.assert_allclose(rule.weights[partner], rule.weights, rtol=1e-12)
+    assert sorted(partner) == list(range(rule.nodes))

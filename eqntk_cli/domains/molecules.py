@@ -1,0 +1,62 @@
+"""Molecules: sets of atoms, each with a signal on the sphere, padded to one number of atoms and masked.
+
+A rotation of the molecule rotates every atom's signal; padding atoms have mask 0 and contribute nothing anywhere.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from eqntk_cli.domains.sphere import Sphere, finite_rotations
+from eqntk_cli.groups.finite import FiniteGroup
+
+
+class AtomSignals(NamedTuple):
+    """A batch of molecules; `mask` is 1 where there is an atom and 0 where there is none."""
+
+    signals: Float[Array, "molecule atom coefficient channel"]
+    mask: Float[Array, "molecule atom"]
+
+
+@dataclass(frozen=True)
+class Molecules:
+    """Molecules of at most `atoms` atoms with signals on `sphere`."""
+
+    sphere: Sphere
+    atoms: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(atom, coefficient, channel)."""
+        return (self.atoms, *self.sphere.shape)
+
+    @property
+    def fan_in(self) -> float:
+        """Of a dense layer on one atom's signal, 4 pi C."""
+        return self.sphere.fan_in
+
+    @property
+    def features(self) -> int:
+        """The number of coefficients of one atom, all channels."""
+        return self.sphere.features
+
+    def orbit(self, group: FiniteGroup, x: AtomSignals) -> AtomSignals:
+        """All copies rho(g) x: leaves (molecule, element, atom, ...).
+
+        Raises:
+            ConfigError: the group does not rotate the sphere, or has infinitely many elements.
+        """
+        return self.rotate(finite_rotations(group), x)
+
+    def rotate(self, rotations: Float[np.ndarray, "rotation 3 3"], x: AtomSignals) -> AtomSignals:
+        """rho(R) x for each rotation: leaves (molecule, rotation, atom, ...)."""
+        turned = jnp.moveaxis(self.sphere.rotate(rotations, x.signals), 2, 1)
+        mask = jnp.broadcast_to(jnp.asarray(x.mask)[:, None], turned.shape[:3])
+        return AtomSignals(turned, mask)
+
+    def sites(self, x: AtomSignals) -> Float[Array, "molecule_atom coefficient channel"]:
+        """All atoms of all molecules as samples of their own."""
+        return self.sphere.sites(x.signals.reshape(-1, *x.signals.shape[2:]))

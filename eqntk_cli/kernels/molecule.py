@@ -1,0 +1,93 @@
+"""The kernel of a sum over atoms: T(mol, mol') = sum_{i,j} T(f_i, f'_j) over the atoms that are there.
+
+Molecules are padded to one number of atoms, but no time goes into padding: the atoms of a block are put in a row,
+real ones first, and pairs of atoms are taken in square tiles until the real ones are done (a loop with a bound that
+depends on the data). With a separate network per atom index only the pairs i = j are left.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from eqntk_cli.domains.molecules import AtomSignals
+from eqntk_cli.kernels.block import KernelBlock, PairKernel
+
+_TILE = 32  # atoms on a side
+
+
+class MoleculeKernel(PairKernel):
+    """The kernel on molecules from the kernel on atoms."""
+
+    def __init__(self, atom: PairKernel, per_atom: bool = False) -> None:
+        self.atom = atom
+        self.per_atom = per_atom
+        self.route = atom.route
+        self.notes = atom.notes
+
+    def block(self, x1: AtomSignals, x2: AtomSignals) -> KernelBlock:
+        """NNGP and NTK of all pairs of molecules."""
+        if self.per_atom:
+            return self._same_index(x1, x2)
+        row1, row2 = _AtomRow.of(x1), _AtomRow.of(x2)
+        across = -(-row2.count // _TILE)
+        zero = jnp.zeros((len(x1.mask), len(x2.mask)), row1.signals.dtype)
+
+        def add_tile(index: Array, total: KernelBlock) -> KernelBlock:
+            signals1, members1 = row1.tile(index // across, len(x1.mask))
+            signals2, members2 = row2.tile(index % across, len(x2.mask))
+            part = self.atom.block(signals1, signals2)
+            return KernelBlock(*(sum_ + members1 @ new @ members2.T for sum_, new in zip(total, part, strict=True)))
+
+        tiles = -(-row1.count // _TILE) * across
+        return jax.lax.fori_loop(0, tiles, add_tile, KernelBlock(zero, zero))
+
+    def bytes_per_pair(self, x1: AtomSignals, x2: AtomSignals) -> int:
+        """Little beyond the result: a tile of pairs of atoms has a size of its own."""
+        del x2
+        return 8 * x1.signals.dtype.itemsize
+
+    def _same_index(self, x1: AtomSignals, x2: AtomSignals) -> KernelBlock:
+        atoms = min(x1.mask.shape[1], x2.mask.shape[1])
+        zero = jnp.zeros((len(x1.mask), len(x2.mask)), x1.signals.dtype)
+        mask1, mask2 = jnp.asarray(x1.mask, zero.dtype), jnp.asarray(x2.mask, zero.dtype)
+
+        def add_atom(total: KernelBlock, atom: Array) -> tuple[KernelBlock, None]:
+            part = self.atom.block(jnp.asarray(x1.signals)[:, atom], jnp.asarray(x2.signals)[:, atom])
+            both = mask1[:, atom, None] * mask2[None, :, atom]
+            return KernelBlock(*(sum_ + both * new for sum_, new in zip(total, part, strict=True))), None
+
+        return jax.lax.scan(add_atom, KernelBlock(zero, zero), jnp.arange(atoms))[0]
+
+
+class _AtomRow:
+    """The atoms of a block of molecules in a row, the real ones first."""
+
+    def __init__(
+        self, signals: Float[Array, "slot coefficient channel"], molecule: Int[Array, " slot"], count: Int[Array, ""]
+    ) -> None:
+        self.signals = signals
+        self.molecule = molecule
+        self.count = count
+
+    @classmethod
+    def of(cls, x: AtomSignals) -> "_AtomRow":
+        """Slots are filled up to whole tiles; padding belongs to molecule -1."""
+        molecules, atoms = x.mask.shape
+        there = jnp.asarray(x.mask).reshape(-1) > 0
+        order = jnp.argsort(~there, stable=True)
+        fill = math.ceil(molecules * atoms / _TILE) * _TILE - molecules * atoms
+        signals = jnp.asarray(x.signals).reshape(molecules * atoms, *x.signals.shape[2:])[order]
+        molecule = jnp.where(there[order], order // atoms, -1)
+        return cls(
+            jnp.pad(signals, [(0, fill), (0, 0), (0, 0)]),
+            jnp.pad(molecule, (0, fill), constant_values=-1),
+            there.sum(),
+        )
+
+    def tile(self, index: Array, molecules: int) -> tuple[Float[Array, "..."], Float[Array, "molecule slot"]]:
+        """The signals of one tile, and for each molecule a 1 where the atom is its own."""
+        signals = jax.lax.dynamic_slice_in_dim(self.signals, index * _TILE, _TILE)
+        molecule = jax.lax.dynamic_slice_in_dim(self.molecule, index * _TILE, _TILE)
+        return signals, (molecule[None, :] == jnp.arange(molecules)[:, None]).astype(signals.dtype)
