@@ -1,0 +1,61 @@
+"""The few lines and numbers that stand at the top of every output: HTML, Markdown, terminal and --json alike."""
+
+from eqntk_cli.report.model import SCHEMA, Analysis, PairAnalysis
+from eqntk_cli.report.tables.table import integer, number, p_value, percent, setting
+from eqntk_cli.report.tables.verdicts import controls_in_words, worst_bound
+
+
+def controls_line(analysis: Analysis) -> str:
+    """The state of the controls in one sentence."""
+    controls = [control for pair in analysis.pairs for control in pair.controls]
+    if not controls:
+        return "Controls: none given."
+    failed = [control.control for control in controls if not control.as_expected]
+    bare = [pair.name for pair in analysis.pairs if not pair.controls]
+    words = f"Controls: {len(controls) - len(failed)} of {len(controls)} came out different, as they must"
+    if failed:
+        words += f"; not so: {', '.join(sorted(set(failed)))}"
+    return words + (f"; none for {', '.join(bare)}." if bare else ".")
+
+
+def facts(pair: PairAnalysis) -> list[tuple[str, str]]:
+    """The numbers on which the verdict of a pair stands, in words and rounded."""
+    test, verdict = pair.test, pair.verdict
+    members = integer(test.members_a)
+    if test.members_b != test.members_a:
+        members += f" and {integer(test.members_b)}"
+    found = [
+        ("Width", integer(pair.width)),
+        ("Members each", members),
+        ("Largest difference, noise removed", percent(verdict.size)),
+        (f"95 % bound at the worst step ({integer(verdict.worst_step)})", percent(worst_bound(pair))),
+        ("Margin", setting(verdict.margin_fraction)),
+        (f"p of equal means ({test.test})", p_value(test.p_value)),
+        ("Power for one noise floor", percent(test.power_one_floor)),
+        ("Controls different", controls_in_words(pair)),
+    ]
+    if pair.coupled:
+        found.append(("RMS difference per member, last step", number(test.member_rms[-1])))
+    if verdict.members_to_decide is not None:
+        found.append(("Members that would decide", integer(verdict.members_to_decide)))
+    return found
+
+
+def summary(analysis: Analysis, report: str | None) -> dict[str, object]:
+    """What `compare-runs --json` prints: the answers, and where the whole report is."""
+    plain = analysis.to_dict()
+    kept = ("first_line", "outcome", "controls_ok", "margin", "level", "unmatched")
+    pairs = [_pair_summary(pair, entry) for pair, entry in zip(analysis.pairs, plain["pairs"], strict=True)]  # type: ignore[call-overload]
+    return {"schema": SCHEMA, **{key: plain[key] for key in kept}, "pairs": pairs, "report": report}
+
+
+def _pair_summary(pair: PairAnalysis, plain: dict[str, object]) -> dict[str, object]:
+    keys = ("name", "title", "run_a", "run_b", "run_ntk", "width", "coupled", "verdict", "notes")
+    controls = [
+        {"control": control.control, "outcome": str(control.verdict.outcome), "as_expected": control.as_expected}
+        for control in pair.controls
+    ]
+    test = plain["test"]
+    series = ("steps", "rms_distance", "noise_floor", "upper_bound", "margin", "equivalent", "p_value")
+    kept = {key: test[key] for key in (*series, "members_a", "members_b")}  # type: ignore[index]
+    return {key: plain[key] for key in keys} | {"test": kept, "controls": controls}
