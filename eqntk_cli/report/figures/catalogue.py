@@ -1,0 +1,123 @@
+"""Which figures a report has, in which order, and what stands under each of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from matplotlib.figure import Figure
+
+from eqntk_cli.report.figures.canvas import inline_svg, styled, to_bytes
+from eqntk_cli.report.figures.distance import draw_distance
+from eqntk_cli.report.figures.invariance import draw_invariance
+from eqntk_cli.report.figures.members import draw_members
+from eqntk_cli.report.figures.metrics import draw_learning, draw_metrics
+from eqntk_cli.report.figures.orbits import draw_orbits, moved_images
+from eqntk_cli.report.figures.parity import draw_parity
+from eqntk_cli.report.figures.trajectories import draw_trajectories
+from eqntk_cli.report.figures.variance import draw_variance
+from eqntk_cli.report.figures.width import draw_extrapolation, draw_width
+from eqntk_cli.report.model import Analysis, PairAnalysis
+
+ACROSS = "across"  # section of the figures that belong to no single pair
+
+_DISTANCE = (
+    "RMS over the test points of the difference between the two mean predictions. Grey: the distance that equal means "
+    "would show with this many members. Dashed: the margin. Coloured: the controls, which must lie above. Below: the "
+    "95 % bound of the true distance in units of the margin; equivalent where it is below 1 (shaded)."
+)
+_TRAJECTORIES = (
+    "Prediction of single points during training. Inner band: mean with two standard errors; outer band: one standard "
+    "deviation over members. The means should follow the kernel's mean mu_t; the outer bands need not agree."
+)
+_VARIANCE = (
+    "Variance over members, measured (markers, one standard error) and predicted by the infinite-width covariance "
+    "(lines); below, sample by sample at one step, with the line of equality. Only the means of the two models agree: "
+    "their variances differ, and theory gives both."
+)
+_INVARIANCE = (
+    "Relative orbit deviation of the augmented ensemble: standard deviation over group elements in units of the RMS "
+    "prediction. Broad line: what the finite number of members alone would give. Thin: a single member, which is not "
+    "invariant. Below (classifiers): share of moved samples that get the class of the unmoved one."
+)
+_ORBITS = "Samples moved along their orbit and the prediction for each copy at the last step."
+_METRICS = "Task metric of the mean prediction on test points; bar at the last step: one standard error over members."
+_PARITY = "Predicted against true values on test points at the last step; bars: standard deviation over members."
+_MEMBERS = "Distance between the means of the first m members of each ensemble: noise falls like m^(-1/2)."
+_WIDTH = "Scaling with the width n, noise removed; fitted power law with its standard error, and the expected one."
+_EXTRAPOLATION = "Difference of the means extrapolated in 1/n to infinite width, point by point; RMS and noise floor."
+_LEARNING = "Metric of the mean prediction at the last step against the number of training samples."
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure that can be drawn: where it belongs, its words, and why it may be missing."""
+
+    name: str  # of the file
+    section: str  # name of a pair, or ACROSS
+    title: str
+    caption: str
+    make: Callable[[], Figure | None]
+    needs: str  # what would have to be there, for the case that nothing can be drawn
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A figure that was drawn."""
+
+    drawing: Drawing
+    svg: bytes
+    pdf: bytes
+
+    def inline(self, prefix: str) -> str:
+        """The drawing as a part of an HTML page; `prefix` keeps its ids apart from those of other figures."""
+        return inline_svg(self.svg, prefix, f"{self.drawing.title}. {self.drawing.caption}")
+
+
+def drawings_of(analysis: Analysis) -> list[Drawing]:
+    """Every figure that the report may have."""
+    drawings = [drawing for pair in analysis.pairs for drawing in _of_pair(pair)]
+    for at, scaling in enumerate(analysis.scalings, 1):
+        title = f"{scaling.title}: {scaling.quantity}"
+        make = partial(draw_width, scaling)
+        drawings.append(Drawing(f"width-{at}", ACROSS, title, _WIDTH, make, "two widths at which something is seen"))
+    for at, found in enumerate(analysis.extrapolations, 1):
+        title = f"{found.title}: {found.name}, infinite width"
+        make = partial(draw_extrapolation, found)
+        drawings.append(Drawing(f"extrapolation-{at}", ACROSS, title, _EXTRAPOLATION, make, "recorded steps after 0"))
+    kinds = dict.fromkeys((curve.title, curve.metric, curve.unit) for curve in analysis.learning_curves)
+    for at, kind in enumerate(kinds, 1):
+        curves = [curve for curve in analysis.learning_curves if (curve.title, curve.metric, curve.unit) == kind]
+        make = partial(draw_learning, curves)
+        title = f"{kind[0]}: learning curve"
+        drawings.append(Drawing(f"learning-{at}", ACROSS, title, _LEARNING, make, "two numbers of training samples"))
+    return drawings
+
+
+def render(drawing: Drawing) -> Rendered | None:
+    """Draw a figure once, as SVG and as PDF; None where there is nothing to draw."""
+    with styled():
+        figure = drawing.make()
+        if figure is None:
+            return None
+        return Rendered(drawing, to_bytes(figure, "svg"), to_bytes(figure, "pdf"))
+
+
+def _of_pair(pair: PairAnalysis) -> list[Drawing]:
+    orbits = _ORBITS
+    if pair.orbit_examples and all(moved_images(example) is None for example in pair.orbit_examples):
+        orbits += " The runs hold no images of them (or the group is no set of turns and mirrors), so none are shown."
+    rows = (
+        ("distance", "Distance over training", _DISTANCE, draw_distance, "recorded steps after 0"),
+        ("trajectories", "Single points", _TRAJECTORIES, draw_trajectories, "predictions of single points"),
+        ("variance", "Variance over members", _VARIANCE, draw_variance, "an ntk run with covariance=true"),
+        ("invariance", "Invariance under the group", _INVARIANCE, draw_invariance, "predictions on moved samples"),
+        ("orbits", "Samples on their orbit", orbits, draw_orbits, "predictions on moved samples"),
+        ("members", "Distance against members", _MEMBERS, draw_members, "more members"),
+        ("metrics", "Task metrics", _METRICS, draw_metrics, "labels or targets of the test points"),
+        ("parity", "Predicted and true values", _PARITY, draw_parity, "a regression task"),
+    )
+    return [
+        Drawing(f"{pair.name}-{name}", pair.name, title, caption, partial(draw, pair), needs)
+        for name, title, caption, draw, needs in rows
+        if name != "parity" or pair.parities
+    ]

@@ -1,0 +1,161 @@
+"""Figures: what they draw is what the analysis says, as files fit for print and as drawings fit for a page."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from math import nan
+
+import matplotlib
+import numpy as np
+import pytest
+from invented import analysis
+
+from eqntk_cli.domains.pixels import PixelGrid
+from eqntk_cli.groups.planar import dihedral
+from eqntk_cli.report.figures import catalogue, distance, orbits, width
+from eqntk_cli.report.figures.canvas import inline_svg, shown, styled
+from eqntk_cli.report.style import CONTROLS, MODELS, css_variables
+
+HOSTILE = 'a</svg><script>alert(1)</script> $\\frac{1$ & "q" \x1b[2J \n ' + 60 * "long "
+
+
+@pytest.fixture(scope="module")
+def rendered() -> dict[str, catalogue.Rendered]:
+    """Every figure of a classification report with hostile words in it, and the parity plot of a regression."""
+    drawings = catalogue.drawings_of(analysis(title=HOSTILE))
+    learned = catalogue.drawings_of(analysis(regression=True))
+    chosen = [*drawings, *(one for one in learned if "parity" in one.name or "learning" in one.name)]
+    return {one.name: figure for one in chosen if (figure := catalogue.render(one)) is not None}
+
+
+def test_every_figure_is_drawn(rendered: dict[str, catalogue.Rendered]) -> None:
+    names = {name.removeprefix("pair-1-") for name in rendered}
+    assert names == {
+        *("distance", "trajectories", "variance", "invariance", "orbits", "members", "metrics", "parity"),
+        *("width-1", "width-2", "extrapolation-1", "learning-1"),
+    }
+
+
+def test_svg_is_xml_of_one_column_width(rendered: dict[str, catalogue.Rendered]) -> None:
+    for name, figure in rendered.items():
+        root = ElementTree.fromstring(figure.svg)
+        assert root.attrib["width"] == "244.8pt", name  # 3.4 inches
+
+
+def test_pdf_embeds_truetype_fonts(rendered: dict[str, catalogue.Rendered]) -> None:
+    for name, figure in rendered.items():
+        assert figure.pdf.startswith(b"%PDF"), name
+        assert b"/FontFile2" in figure.pdf, name
+        assert b"/Type3" not in figure.pdf, name
+
+
+def test_inline_drawings_leave_no_colour_that_a_dark_page_would_hide(rendered: dict[str, catalogue.Rendered]) -> None:
+    for name, figure in rendered.items():
+        drawing = re.sub(r"var\(--[\w-]+, #\w+\)", "", figure.inline("f0"))
+        drawing = re.sub(r'(href|d|id|clip-path|aria-label)="[^"]*"', "", drawing)
+        assert re.findall(r"#[0-9a-f]{6}\b", drawing) == [], name
+
+
+def test_inline_drawings_are_closed_and_have_ids_of_their_own(rendered: dict[str, catalogue.Rendered]) -> None:
+    for name, figure in rendered.items():
+        text = figure.inline("f7").replace("xlink:href", "href")
+        root = ElementTree.fromstring(text)
+        ids = [node.attrib["id"] for node in root.iter() if "id" in node.attrib]
+        assert all(one.startswith("f7-") for one in ids), name
+        used = {node.attrib["href"] for node in root.iter() if node.attrib.get("href", "").startswith("#")}
+        assert used <= {f"#{one}" for one in ids}, name
+        assert "<script" not in text, name
+        assert "http" not in text, name
+
+
+def test_description_is_escaped() -> None:
+    text = inline_svg(b'<?xml version="1.0"?><svg width="1pt" height="1pt"></svg>', "f", 'a "b" <c>')
+    assert text == '<svg role="img" aria-label="a &quot;b&quot; &lt;c&gt;"></svg>'
+
+
+def test_distance_draws_the_numbers_of_the_analysis() -> None:
+    pair = analysis().pairs[0]
+    with styled():
+        figure = distance.draw_distance(pair)
+    assert figure is not None
+    above, below = figure.axes[:2]
+    drawn = {line.get_label(): line for line in above.lines}
+    np.testing.assert_array_equal(drawn["augmented - GCNN"].get_ydata(), pair.test.rms_distance[1:])
+    np.testing.assert_array_equal(drawn["margin"].get_ydata(), pair.test.margin[1:])
+    for control in pair.controls:
+        label = CONTROLS[control.control].label
+        np.testing.assert_array_equal(drawn[label].get_ydata(), control.comparison.rms_distance[1:])
+    ratio = np.array(pair.test.upper_bound[1:]) / pair.test.margin[1:]
+    np.testing.assert_allclose(below.lines[0].get_ydata(), ratio)
+    assert (above.get_xscale(), above.get_yscale()) == ("log", "log")
+
+
+def test_width_draws_the_expected_slope_through_the_values() -> None:
+    scaling = analysis().scalings[0]
+    with styled():
+        figure = width.draw_width(scaling)
+    assert figure is not None
+    slopes = {}
+    for line in figure.axes[0].lines:
+        x, y = np.log(line.get_xdata()), np.log(line.get_ydata())
+        slopes[str(line.get_label())] = (y[-1] - y[0]) / (x[-1] - x[0])
+    assert slopes["expected $n^{-0.5}$"] == pytest.approx(-0.5)
+    assert slopes["fit $n^{-0.59 \\pm 0.02}$"] == pytest.approx(scaling.exponent)
+
+
+def test_nothing_to_draw_is_none_and_named() -> None:
+    whole = analysis()
+    pair = replace(whole.pairs[0], variances=(), orbits=(), orbit_examples=(), trajectories=(), metrics=())
+    empty = replace(whole, pairs=(pair,), scalings=(replace(whole.scalings[0], value=(nan,) * 3),), extrapolations=())
+    absent = {one.name for one in catalogue.drawings_of(empty) if catalogue.render(one) is None}
+    assert absent == {
+        "width-1",
+        *(f"pair-1-{n}" for n in ("variance", "invariance", "orbits", "trajectories", "metrics")),
+    }
+
+
+def test_orbits_without_images_say_so() -> None:
+    (drawing,) = [one for one in catalogue.drawings_of(analysis(images=False)) if one.name == "pair-1-orbits"]
+    assert "no images" in drawing.caption
+    assert catalogue.render(drawing) is not None
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_images_are_moved_as_the_group_moves_them(number: int) -> None:
+    group, image = dihedral(4), np.arange(25.0).reshape(5, 5)
+    moved = PixelGrid(5, 5, 1).orbit(group, image[None, :, :, None])
+    expected = np.asarray(moved)[0, number, :, :, 0]
+    np.testing.assert_array_equal(orbits.moved_image(image, group.elements[number]), expected)
+
+
+def test_elements_that_are_no_turns_move_no_image() -> None:
+    image = np.zeros((2, 3))
+    assert orbits.moved_image(image, "r60") is None
+    assert orbits.moved_image(image, "r90") is None  # not square
+    assert orbits.moved_image(image, "sample 3") is None
+    assert orbits.moved_image(image, "r180") is not None
+
+
+def test_drawing_leaves_the_settings_of_the_process_alone() -> None:
+    before = dict(matplotlib.rcParams)
+    with matplotlib.rc_context({"lines.linewidth": 9.0, "font.size": 30}):
+        loud = catalogue.render(catalogue.drawings_of(analysis())[5])
+        assert matplotlib.rcParams["lines.linewidth"] == 9.0
+    quiet = catalogue.render(catalogue.drawings_of(analysis())[5])
+    assert dict(matplotlib.rcParams) == before
+    assert loud is not None
+    assert quiet is not None
+    assert loud.svg == quiet.svg  # neither the user's style nor the time is in the file
+    assert loud.pdf == quiet.pdf
+
+
+def test_models_look_different_in_colour_and_marker() -> None:
+    looks = [*MODELS.values(), *CONTROLS.values()]
+    for feature in ("light", "dark", "marker", "label"):
+        assert len({getattr(look, feature) for look in looks}) == len(looks), feature
+    assert len(css_variables()) == len(looks) + 4
+
+
+def test_long_and_unprintable_words_are_cut() -> None:
+    assert shown("a\x1b[0m\nb") == "a [0m b"
+    assert len(shown(HOSTILE, 30)) == 30
