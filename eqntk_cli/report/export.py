@@ -1,0 +1,72 @@
+"""Everything that a report is made of, written to a folder: HTML, Markdown, JSON, CSV tables, SVG and PDF figures."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from math import isfinite
+from pathlib import Path
+
+from eqntk_cli.report.files import MADE_BY, MANIFEST, manifest_of, remove_stale, require_free, write_file
+from eqntk_cli.report.model import Analysis
+from eqntk_cli.report.tables import tables_of
+from eqntk_cli.report.tables.table import Cell, Table
+
+
+def write_report(analysis: Analysis, folder: Path) -> Path:
+    """Write the report and return the path of report.html; an earlier report in the folder is replaced.
+
+    Raises:
+        StorageError: the folder holds something else, the disk is full or the folder cannot be written.
+    """
+    from eqntk_cli.report.figures.catalogue import drawings_of, render
+    from eqntk_cli.report.html import html_page
+    from eqntk_cli.report.markdown import markdown_page
+
+    require_free(folder)
+    earlier = manifest_of(folder) or {}
+    tables = tables_of(analysis)
+    drawn, missing, written = [], [], [MANIFEST, "report.md", "report.html"]
+    for drawing in drawings_of(analysis):
+        figure = render(drawing)
+        if figure is None:
+            missing.append(drawing)
+            continue
+        drawn.append(figure)
+        for ending, content in (("svg", figure.svg), ("pdf", figure.pdf)):
+            written.append(f"figures/{drawing.name}.{ending}")
+            write_file(folder / written[-1], content)
+    for table in tables.values():
+        written.append(f"tables/{table.name}.csv")
+        write_file(folder / written[-1], csv_text(table).encode())
+    write_file(folder / "report.md", markdown_page(analysis, tables, drawn).encode())
+    write_file(folder / "report.html", html_page(analysis, tables, drawn, missing).encode())
+    write_file(folder / MANIFEST, json_text(analysis, written).encode())
+    remove_stale(folder, earlier.get("files", ()), written)
+    return folder / "report.html"
+
+
+def json_text(analysis: Analysis, files: Sequence[str]) -> str:
+    """report.json: the schema version first, then the whole analysis and the list of files; strict JSON, no nan."""
+    plain = analysis.to_dict()
+    head = {"schema": plain.pop("schema"), "made_by": MADE_BY}
+    return json.dumps({**head, **plain, "files": sorted(files)}, indent=1, allow_nan=False) + "\n"
+
+
+def csv_text(table: Table) -> str:
+    """A table with full precision: keys in the first line, an empty cell where there is no number."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([column.key for column in table.columns])
+    writer.writerows([[_cell(cell) for cell in row] for row in table.rows])
+    return buffer.getvalue()
+
+
+def _cell(cell: Cell) -> str:
+    if cell is None or (isinstance(cell, float) and not isfinite(cell)):
+        return ""
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, float | int):
+        return repr(cell) if not hasattr(cell, "item") else repr(cell.item())
+    return f"'{cell}" if cell[:1] in ("=", "+", "@", "\t", "\r") else cell  # a spreadsheet must not run a run's name

@@ -1,0 +1,139 @@
+"""The folder of a report: every file whole, every number again in JSON and CSV, nobody else's files touched."""
+
+import csv
+import errno
+import io
+import json
+from dataclasses import fields, replace
+from math import inf, nan
+from pathlib import Path
+
+import pytest
+from invented import analysis
+
+from eqntk_cli.errors import StorageError
+from eqntk_cli.report import export, files
+from eqntk_cli.report.figures import catalogue
+from eqntk_cli.report.model import SCHEMA, Analysis
+from eqntk_cli.report.tables import tables_of
+from eqntk_cli.report.tables.table import Column, Table, integer, number, p_value, percent, setting
+
+_ALL_DRAWINGS = catalogue.drawings_of
+
+
+@pytest.fixture(autouse=True)
+def _few_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One figure is enough to see that figures are written."""
+    monkeypatch.setattr(catalogue, "drawings_of", _only_members)
+
+
+def _only_members(made: Analysis) -> list[catalogue.Drawing]:
+    return [one for one in _ALL_DRAWINGS(made) if one.name in ("pair-1-members", "learning-1")]
+
+
+def test_folder_holds_what_the_manifest_says(tmp_path: Path) -> None:
+    made = analysis(regression=True)
+    page = export.write_report(made, tmp_path / "deep" / "out")
+    assert page == tmp_path / "deep" / "out" / "report.html"
+    manifest = json.loads((page.parent / "report.json").read_text())
+    found = sorted(str(path.relative_to(page.parent)) for path in page.parent.rglob("*") if path.is_file())
+    assert manifest["files"] == found
+    assert {f"tables/{name}.csv" for name in tables_of(made)} <= set(found)
+    assert {"figures/pair-1-members.svg", "figures/pair-1-members.pdf", "report.md"} <= set(found)
+
+
+def test_json_is_strict_versioned_and_complete() -> None:
+    made = analysis(regression=True)
+    text = export.json_text(made, ["b", "a"])
+    found = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    assert list(found)[0] == "schema"
+    assert (found["schema"], found["made_by"], found["files"]) == (SCHEMA, "eqntk compare-runs", ["a", "b"])
+    assert {field.name for field in fields(Analysis)} <= set(found)
+    assert found["pairs"][0]["test"]["rms_distance"] == list(made.pairs[0].test.rms_distance)
+    assert found["pairs"][0]["test"]["effective_points"][0] is None  # nan
+
+
+def test_csv_gives_every_number_back() -> None:
+    made = analysis()
+    rows = list(csv.DictReader(io.StringIO(export.csv_text(tables_of(made)["steps"]))))
+    test = [row for row in rows if row["kind"] == "pair" and row["split"] == "test"]
+    assert tuple(float(row["rms_distance"]) for row in test) == made.pairs[0].test.rms_distance
+    assert tuple(int(row["step"]) for row in test) == made.pairs[0].test.steps
+    assert [row["equivalent"] for row in test] == [str(ok).lower() for ok in made.pairs[0].test.equivalent]
+    assert test[0]["effective_points"] == ""  # nan
+    assert {row["kind"] for row in rows} >= {"pair", "theory", "control: no_augmentation"}
+
+
+def test_csv_runs_no_formula_of_a_users_words() -> None:
+    table = Table("t", "T", (Column("a", "A"), Column("b", "B", number)), (("=1+1", -2.5), ("-x,\n", inf)))
+    assert export.csv_text(table) == 'a,b\n\'=1+1,-2.5\n"-x,\n",\n'
+
+
+def test_report_is_replaced_without_leftovers_and_without_touching_other_files(tmp_path: Path) -> None:
+    made = analysis(regression=True)
+    export.write_report(made, tmp_path / "out")
+    (tmp_path / "out" / "mine.txt").write_text("kept")
+    export.write_report(replace(made, learning_curves=()), tmp_path / "out")
+    names = {path.name for path in (tmp_path / "out").rglob("*")}
+    assert "mine.txt" in names
+    assert "learning_curves.csv" not in names
+    assert "learning-1.svg" not in names
+    assert not [name for name in names if name.endswith(".tmp")]
+
+
+def test_foreign_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text("[1]")
+    with pytest.raises(StorageError, match="no earlier report"):
+        export.write_report(analysis(), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+    with pytest.raises(StorageError, match="is a file"):
+        files.require_free(tmp_path / "report.json")
+
+
+def test_next_free_folder_unless_the_same_runs_were_reported(tmp_path: Path) -> None:
+    made = analysis(scaling=False)
+    ids = [run.run_id for run in made.runs]
+    assert files.free_folder(tmp_path, ids) == tmp_path / "report"
+    export.write_report(made, tmp_path / "report")
+    assert files.free_folder(tmp_path, reversed(ids)) == tmp_path / "report"
+    assert files.free_folder(tmp_path, ids[1:]) == tmp_path / "report-2"
+    (tmp_path / "report-2").write_text("")
+    assert files.free_folder(tmp_path, ids[1:]) == tmp_path / "report-3"
+
+
+def test_stale_names_outside_the_folder_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "precious").write_text("")
+    files.remove_stale(tmp_path / "out", ["../precious", str(tmp_path / "precious")], [])
+    assert (tmp_path / "precious").exists()
+
+
+@pytest.mark.parametrize(("number_", "advice"), [(errno.ENOSPC, "is full"), (errno.EACCES, "cannot write")])
+def test_a_failing_disk_leaves_the_old_file_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number_: int, advice: str
+) -> None:
+    path = tmp_path / "a.txt"
+    files.write_file(path, b"old")
+    monkeypatch.setattr(files.os, "fsync", _failing(number_))
+    with pytest.raises(StorageError, match=advice):
+        files.write_file(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [one.name for one in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_numbers_as_people_read_them() -> None:
+    assert [number(x) for x in (0.0, 0.01234, -12.345, 123.4, 12345.6, 1e7, 4.56e-7, nan, None)] == [
+        *("0", "0.0123", "-12.3", "123", "12,346", "1.00e+07", "4.56e-07", "-", "-"),
+    ]
+    assert [percent(x) for x in (0.0312, 0.0012, 0.0, 9.0, inf)] == ["3.1 %", "0.12 %", "0.0 %", "900.0 %", "-"]
+    assert [p_value(x) for x in (0.7, 0.0312, 0.0012, 0.00003)] == ["0.700", "0.031", "0.0012", "3e-05"]
+    assert [setting(x) for x in (0.1, 0.05, 0.125)] == ["10 %", "5 %", "12.5 %"]
+    assert integer(12345) == "12,345"
+
+
+class _failing:
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __call__(self, _handle: int) -> None:
+        raise OSError(self._number, "planted")
