@@ -261,12 +261,7 @@ def _learning(title: str) -> tuple[LearningCurve, ...]:
 def _run(run_id: str, model: str, label: str) -> RunInfo:
     ensemble = model != "ntk"
     return RunInfo(
-        run_id=run_id,
-        path=f"/data/runs/{run_id}",
-        state="done",
-        role="subject",
-        control=None,
-        model=model,
+        *(run_id, f"/data/runs/{run_id}", "done", "subject", None, model),
         augmentation="orbit" if model == "augmented_ensemble" else None,
         coupling="independent",
         group="c4",
@@ -287,7 +282,9 @@ def _run(run_id: str, model: str, label: str) -> RunInfo:
         fingerprint="0123456789abcdef" * 4,
         architecture={"name": "mlp", "hidden_layers": 2, "activation": "relu", "W_std": 1.41, "b_std": 0.1},
         training={"optimizer": "gd", "loss": "mse", "steps": 300},
-        **{"git_commit": "abc1234", "versions": {"jax": "0.10.2", "numpy": "2.4"}, "host": None},
+        git_commit="abc1234",
+        versions={"jax": "0.10.2", "numpy": "2.4"},
+        host="node1",
         devices=("cpu:0",),
         command=f"eqntk train model={model} width=512",
         started="2026-01-01T00:00:00",

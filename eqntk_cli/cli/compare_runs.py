@@ -1,0 +1,174 @@
+"""`eqntk compare-runs`: do the runs agree, and how sure is that? The report, and a verdict that scripts can use."""
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from eqntk_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from eqntk_cli.report.model import Analysis
+
+HOLDS, DOES_NOT, OPEN = 0, 1, 3
+_INTERRUPTED = 130
+_STATUS = {"equivalent": HOLDS, "different": DOES_NOT, "undecided": OPEN}
+_REQUIRE = "equivalent"
+
+Runs = Annotated[
+    list[str], typer.Argument(metavar="RUN...", help="Run folders, folders of runs, globs, or entity/project/run.")
+]
+Out = Annotated[
+    Path | None, typer.Option(help="Folder of the report; else `report` beside the runs, or the next free.")
+]
+Margin = Annotated[
+    float, typer.Option(help="Largest difference that counts as none, as a share of the RMS prediction.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON on standard output.")]
+Require = Annotated[
+    str | None,
+    typer.Option(
+        metavar="equivalent", help="Leave with status 0 if the runs are equivalent, 1 if different, 3 if open."
+    ),
+]
+Watch = Annotated[bool, typer.Option("--watch", help="Look again while runs are written; Ctrl-C ends it.")]
+Every = Annotated[float, typer.Option(help="Seconds between two looks of --watch.", min=0.1)]
+Tracking = Annotated[
+    str,
+    typer.Option(help="Mirror to Weights & Biases: auto (if a key or $WANDB_MODE is set), online, offline, disabled."),
+]
+
+
+def compare_runs(
+    runs: Runs,
+    out: Out = None,
+    margin: Margin = 0.1,
+    as_json: AsJson = False,
+    require: Require = None,
+    watch: Watch = False,
+    every: Every = 5.0,
+    tracking: Tracking = "auto",
+) -> None:
+    """Report whether an augmented ensemble, a GCNN ensemble and the kernel share one mean prediction.
+
+    Writes report.html, report.md, report.json, figures/ (SVG, PDF) and tables/ (CSV). A report needs runs that must
+    NOT agree as well: give controls (role=control) among the runs.
+    """
+    _check(margin, require, tracking)
+    if watch and (as_json or require is not None):
+        raise ConfigError("--watch goes on until Ctrl-C, so --json and --require have no place beside it; drop one.")
+    if watch:
+        _watch(runs, out, margin, every)
+    analysis, page = _report(runs, out, margin)
+    if as_json:
+        _print_json(analysis, page)
+    else:
+        _print_table(analysis, page)
+    _mirror(analysis, page.parent, tracking)
+    if require is not None:
+        raise typer.Exit(_STATUS[str(analysis.outcome)] if analysis.pairs else OPEN)
+
+
+def _check(margin: float, require: str | None, tracking: str) -> None:
+    from eqntk_cli.config.schema import TRACKING_MODES
+
+    if not 0 < margin < float("inf"):
+        raise ConfigError(f"--margin {margin} is not possible; expected a positive share such as 0.1.")
+    if require not in (None, _REQUIRE):
+        raise ConfigError(f"--require {require} is not possible; expected {_REQUIRE}.")
+    if tracking not in TRACKING_MODES:
+        raise ConfigError(f"--tracking {tracking} is not possible; expected {' | '.join(TRACKING_MODES)}.")
+
+
+def _report(runs: list[str], out: Path | None, margin: float) -> tuple["Analysis", Path]:
+    from eqntk_cli.report.analysis import analyse
+    from eqntk_cli.report.export import write_report
+    from eqntk_cli.report.files import free_folder, require_free
+
+    if out is not None:
+        require_free(out)  # before minutes of work
+    analysis = analyse(runs, margin=margin)
+    folder = out or free_folder(_beside(analysis), [run.run_id for run in analysis.runs])
+    return analysis, write_report(analysis, folder)
+
+
+def _beside(analysis: "Analysis") -> Path:
+    """The folder that holds all the runs; the current one where they have none in common."""
+    parents = {Path(run.path).resolve().parent for run in analysis.runs}
+    return parents.pop() if len(parents) == 1 else Path.cwd()
+
+
+def _print_table(analysis: "Analysis", page: Path) -> None:
+    from rich.console import Console
+
+    from eqntk_cli.report.terminal import print_verdicts
+
+    console = Console(highlight=False)
+    print_verdicts(analysis, console)
+    console.print(f"Report: {page}", markup=False, soft_wrap=True)
+
+
+def _print_json(analysis: "Analysis", page: Path) -> None:
+    from eqntk_cli.report.summary import summary
+
+    typer.echo(json.dumps(summary(analysis, str(page)), indent=1, allow_nan=False))
+
+
+def _watch(runs: list[str], out: Path | None, margin: float, every: float) -> None:
+    """Show the report again and again; ends with the status of an interruption."""
+    from eqntk_cli.report.watch import watch
+
+    try:
+        watch(_folders(runs), _Screen(runs, out, margin).show, _say_waiting, seconds=every)
+    except KeyboardInterrupt:
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+@dataclass
+class _Screen:
+    """What --watch redraws; the folder of the report is chosen once."""
+
+    runs: list[str]
+    out: Path | None
+    margin: float
+
+    def show(self) -> None:
+        """Read the runs, write the report and draw the table on a cleared terminal."""
+        from rich.console import Console
+
+        analysis, page = _report(self.runs, self.out, self.margin)
+        self.out = page.parent
+        Console().clear()
+        _print_table(analysis, page)
+
+
+def _say_waiting(reason: str) -> None:
+    sys.stderr.write(f"waiting: {reason}\n")
+
+
+def _folders(runs: list[str]) -> list[Path]:
+    from glob import glob
+
+    return [Path(path) for run in runs for path in (glob(run) or [run])]
+
+
+def _mirror(analysis: "Analysis", folder: Path, mode: str) -> None:
+    if mode == "disabled":
+        return
+    from eqntk_cli.config.schema import TrackingConfig
+    from eqntk_cli.report.summary import summary
+    from eqntk_cli.report.tables import tables_of
+    from eqntk_cli.runs.tracking import report_artifact, tracking_mode
+
+    if mode == "auto" and tracking_mode(mode) != "online" and "WANDB_MODE" not in os.environ:
+        return  # nobody asked for it, and the folder has everything
+    tables: dict[str, tuple[list[str], list[list[Any]]]] = {
+        name: ([column.key for column in table.columns], [list(row) for row in table.rows])
+        for name, table in tables_of(analysis).items()
+        if name in ("verdicts", "controls", "steps", "widths", "runs")
+    }
+    report_artifact(TrackingConfig(mode=mode), folder, summary(analysis, str(folder / "report.html")), tables)

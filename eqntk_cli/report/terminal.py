@@ -1,0 +1,71 @@
+"""The verdict on a terminal: the first line of the report and one row per pair and per control, in 80 columns."""
+
+from typing import TYPE_CHECKING
+
+from eqntk_cli.report.model import Analysis, PairAnalysis, Verdict
+from eqntk_cli.report.summary import controls_line
+from eqntk_cli.report.tables.table import integer, p_value, percent, printable, setting
+from eqntk_cli.report.tables.verdicts import worst_bound
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+WIDTH = 80
+_COLOURS = {"equivalent": "green", "different": "red", "undecided": "yellow"}
+_HEADINGS = ("comparison", "width", "members", "verdict", "difference", "bound", "p")
+
+
+def print_verdicts(analysis: Analysis, console: "Console") -> None:
+    """Print first line, table and margin; words of users are never read as markup."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    good = analysis.controls_ok and analysis.outcome == "equivalent"
+    console.print(Text(printable(analysis.first_line), style="bold green" if good else "bold"), width=_width(console))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, width=_width(console))
+    for heading in _HEADINGS:
+        words = heading in ("comparison", "verdict")
+        table.add_column(
+            heading,
+            justify="left" if words else "right",
+            no_wrap=heading != "comparison",
+            overflow="fold",
+            ratio=1 if heading == "comparison" else None,
+        )
+    for pair in analysis.pairs:
+        table.add_row(*_row(printable(pair.title), pair, pair.verdict, pair.test.p_value))
+        for control in pair.controls:
+            name = f"  control: {control.control.replace('_', ' ')}"
+            row = _row(name, pair, control.verdict, control.comparison.p_value, bound=False)
+            table.add_row(*row, style="dim" if control.as_expected else "bold")
+    if analysis.pairs:
+        console.print(table)
+    margin = f"Margin {setting(analysis.margin)} of the RMS prediction, level {setting(analysis.level)}."
+    console.print(Text(f"{margin} {controls_line(analysis)}"), width=_width(console))
+    for run in analysis.unmatched:
+        console.print(Text(printable(f"Left out: {run.run_id}: {run.reason}")), width=_width(console))
+
+
+def _row(name: str, pair: PairAnalysis, verdict: Verdict, p: float, *, bound: bool = True) -> list["Text | str"]:
+    from rich.text import Text
+
+    test, outcome = pair.test, str(verdict.outcome)
+    members = integer(test.members_a)
+    if bound and test.members_b != test.members_a:
+        members += f"/{integer(test.members_b)}"
+    word = outcome if verdict.members_to_decide is None else f"{outcome} ({integer(verdict.members_to_decide)})"
+    return [
+        Text(name),
+        integer(pair.width) if bound else "",
+        members if bound else "",
+        Text(word, style=_COLOURS.get(outcome, "")),
+        percent(verdict.size),
+        percent(worst_bound(pair)) if bound else "",
+        p_value(p),
+    ]
+
+
+def _width(console: "Console") -> int:
+    return min(console.width, WIDTH) if console.is_terminal else WIDTH
