@@ -33,6 +33,7 @@ COMMANDS: dict[str, Command] = {
     "completion": Command("eqntk_cli.cli.completion", "completion", "Print the script that completes in your shell."),
 }
 _COMPLETION_OPTIONS = ("install_completion", "show_completion")  # `eqntk completion` takes their place
+_WITH_SETTINGS = ("train", "sweep", "kernel", "convergence")  # their --help lists what can be set
 _EPILOG = "Exit status: 0 well; 2 a mistake or condition that you can mend; 130 interrupted."
 
 
@@ -89,7 +90,7 @@ def load(name: str) -> Any:
         found.command(name, help=None, no_args_is_help=False)(function)
     command = _without_completion_options(typer.main.get_command(found))
     command.name = name
-    if name in ("train", "sweep"):
+    if name in _WITH_SETTINGS:
         from eqntk_cli.cli.settings_help import settings_help
 
         command.epilog = settings_help()

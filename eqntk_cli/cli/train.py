@@ -10,7 +10,7 @@ from eqntk_cli.cli.completion import complete_setting
 from eqntk_cli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from eqntk_cli.sweeps.job import Outcome
+    from eqntk_cli.config.schema import Config
 
 Settings = Annotated[
     list[str] | None,
@@ -56,55 +56,54 @@ def train(
     _train([*arguments, *overrides])
 
 
-class _Captured:
-    """The job, remembering how it ended: Hydra does not hand back what a job returns."""
+class _Composed:
+    """What Hydra calls: it takes the settings and the folder, and the run begins when Hydra is through.
 
-    outcome: "Outcome | None" = None
+    So the run sees the command line as it was typed, and what goes wrong in it is not an error of Hydra's.
+    """
 
-    def __call__(self, composed: Any) -> None:
+    settings: Any = None
+    folder: Path
+
+    def __call__(self, settings: Any) -> None:
         from hydra.core.hydra_config import HydraConfig
 
-        from eqntk_cli.sweeps.job import run_job
-
-        folder = Path(HydraConfig.get().runtime.output_dir)
-        with _interruption(folder):
-            self.outcome = run_job(composed)
-        if self.outcome.error is not None and not any(folder.iterdir()):
-            folder.rmdir()  # refused before anything was recorded
-
-
-class _interruption:  # noqa: N801 - reads as a statement
-    """Say how to go on where Ctrl-C ends a run."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is KeyboardInterrupt:
-            sys.stderr.write(f"\neqntk: interrupted; go on with: eqntk train --resume {_shown(self.folder)}\n")
+        self.settings = settings
+        self.folder = Path(HydraConfig.get().runtime.output_dir)
 
 
 def _train(arguments: list[str]) -> None:
     from eqntk_cli.cli.hydra_main import run_hydra
+    from eqntk_cli.config.checks import check
+    from eqntk_cli.config.compose import to_config
 
-    job = _Captured()
-    run_hydra(arguments, job)
-    if job.outcome is None:
+    composed = _Composed()
+    run_hydra(arguments, composed)
+    if composed.settings is None:
         return  # --cfg or --info
-    if job.outcome.error is not None:
-        raise job.outcome.error
-    _report(Path(job.outcome.folder))
+    try:
+        config = to_config(composed.settings)
+        check(config)
+        _run(config, composed.folder)
+    finally:
+        if not any(composed.folder.iterdir()):
+            composed.folder.rmdir()  # refused before anything was recorded
 
 
 def _resume(folder: Path) -> None:
     from eqntk_cli.runs.folder import read_config
+
+    _run(read_config(folder), folder)
+
+
+def _run(config: "Config", folder: Path) -> None:
     from eqntk_cli.sweeps.job import execute
 
-    with _interruption(folder):
-        execute(read_config(folder), folder)
+    try:
+        execute(config, folder)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\neqntk: interrupted; go on with: eqntk train --resume {_shown(folder)}\n")
+        raise
     _report(folder)
 
 

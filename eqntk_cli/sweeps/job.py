@@ -1,5 +1,8 @@
 """One job: the function that Hydra calls with composed settings, in this process or on another machine."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +26,13 @@ class Outcome:
 
 def run_job(composed: DictConfig) -> Outcome:
     """Check the settings and run them in the folder that Hydra has made."""
-    folder = HydraConfig.get().runtime.output_dir
+    hydra = HydraConfig.get()
+    folder = hydra.runtime.output_dir
     try:
         config = to_config(composed)
         check(config)
-        execute(config, Path(folder))
+        with _command_line(["eqntk", "train", *hydra.overrides.task]):
+            execute(config, Path(folder))
     except UserError as error:  # else Hydra would print it with a traceback
         return Outcome(folder, error)
     return Outcome(folder)
@@ -39,3 +44,13 @@ def execute(config: Config, folder: Path) -> Path:
     from eqntk_cli.runs.execute import execute as execute_run  # imports jax, which wants its precision first
 
     return execute_run(config, folder)
+
+
+@contextmanager
+def _command_line(words: list[str]) -> Iterator[None]:
+    """What the record of a job gives as its command: the one that makes this run alone."""
+    before, sys.argv = sys.argv, words
+    try:
+        yield
+    finally:
+        sys.argv = before

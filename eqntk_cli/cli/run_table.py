@@ -1,0 +1,84 @@
+"""`eqntk runs`: which runs there are and how far they are, in lines of at most 80 columns."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from eqntk_cli.runs.listing import RunSummary
+    from eqntk_cli.runs.record import Record
+
+app = typer.Typer(help="Which runs there are, and how far they are.", no_args_is_help=True, rich_markup_mode=None)
+
+WIDTH = 80
+CONTROL_NOTE = "* a control, which must come out different"
+_NAME = 27
+_HEADINGS = ("state", "model", "group", "width", "members", "test")
+_COLUMNS = (8, 10, 6, 6, 8, 12)
+_SHORT = {"gcnn_ensemble": "gcnn", "augmented_ensemble": "augmented"}
+
+
+@app.callback()
+def _runs() -> None:
+    """Which runs there are, and how far they are."""
+
+
+@app.command("list")
+def list_command(
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to look, folders below it too.")] = Path(
+        "runs"
+    ),
+) -> None:
+    """Every run below a folder: state, model, data set, group, width, members done, headline metric."""
+    from eqntk_cli.runs.listing import list_runs
+
+    found = list_runs(directory)
+    if not found:
+        typer.echo(f"no runs in {directory}; `eqntk train` makes one.")
+    for place, runs in _by_place(found).items():
+        typer.echo(place)
+        typer.echo(heading("run"))
+        for run in runs:
+            typer.echo(row(run.folder.name, run))
+        typer.echo("")
+    if any(run.record is not None and run.record.role == "control" for run in found):
+        typer.echo(CONTROL_NOTE)
+
+
+def heading(name: str) -> str:
+    """The line above the runs."""
+    return _line(name, _HEADINGS)
+
+
+def row(name: str, run: "RunSummary | None") -> str:
+    """One run in one line; what is too long for its column stands on a line of its own."""
+    if run is None:
+        return _line(name, ("waiting", "", "", "", "", ""))
+    if run.record is None:
+        return _line(name, (run.state, "", "", "", "", ""))
+    record = run.record
+    width = "inf" if record.width is None else str(record.width)
+    members = "" if record.members is None else f"{record.members_done}/{record.members}"
+    metric = "" if run.metric is None else f"{run.metric[0]} {run.metric[1]:.3g}"
+    return _line(name, (run.state, _model(record), record.group, width, members, metric))
+
+
+def _model(record: "Record") -> str:
+    short = _SHORT.get(record.model, record.model)
+    return f"{short}*" if record.role == "control" else short
+
+
+def _by_place(found: list["RunSummary"]) -> dict[str, list["RunSummary"]]:
+    places: dict[str, list[RunSummary]] = {}
+    for run in found:
+        dataset = "" if run.record is None else f": {run.record.dataset}"
+        places.setdefault(f"{run.folder.parent}{dataset}", []).append(run)
+    return places
+
+
+def _line(name: str, cells: tuple[str, ...]) -> str:
+    rest = " ".join(f"{cell:<{width}}" for cell, width in zip(cells, _COLUMNS, strict=True)).rstrip()
+    if len(name) <= _NAME:
+        return f"{name:<{_NAME}} {rest}".rstrip()[:WIDTH]
+    return f"{name}\n{'':<{_NAME}} {rest}".rstrip()
