@@ -22,8 +22,9 @@ ACROSS = "across"  # section of the figures that belong to no single pair
 
 _DISTANCE = (
     "RMS over the test points of the difference between the two mean predictions. Grey: the distance that equal means "
-    "would show with this many members. Dashed: the margin. Coloured: the controls, which must lie above. Below: the "
-    "95 % bound of the true distance in units of the margin; equivalent where it is below 1 (shaded)."
+    "would show with this many members. Bars: 95 % interval of the true distance. Dashed: the margin. Coloured: the "
+    "controls, which must lie above. Below: the 95 % bound of the true distance in units of the margin; equivalent "
+    "where it is below 1 (shaded)."
 )
 _TRAJECTORIES = (
     "Prediction of single points during training. Inner band: mean with two standard errors; outer band: one standard "

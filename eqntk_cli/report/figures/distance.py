@@ -38,8 +38,10 @@ def _distances(axes: Axes, pair: PairAnalysis) -> None:
         at = _after_start(control.comparison)
         look = look_of(control.control)
         line(axes, np.array(control.comparison.steps)[at], positive(control.comparison.rms_distance)[at], look)
+    low, high = (np.sqrt(np.maximum(np.nan_to_num(end), bottom**2))[now] for end in _interval(test))
+    axes.vlines(steps, low, high, color=INK, linewidth=3.2, alpha=0.3, label="true distance, 95 %")
     line(axes, steps, positive(test.rms_distance)[now], PAIR, linewidth=1.6)
-    axes.set(yscale="log", ylabel="distance of the means, RMS")
+    axes.set(yscale="log", ylabel="distance of the means\n(RMS, units of training)")
     axes.set_ylim(bottom=bottom)
     log_values(axes.yaxis)
 
@@ -58,6 +60,12 @@ def _bounds(axes: Axes, pair: PairAnalysis) -> None:
     axes.set_ylim(low, high)
     log_values(axes.yaxis)
     log_steps(axes, pair.test.steps)
+
+
+def _interval(comparison: MeanComparison) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the 95 % interval of the true squared distance."""
+    low, high = comparison.unbiased_squared_low, comparison.unbiased_squared_high
+    return np.array(low, dtype=float), np.array(high, dtype=float)
 
 
 def _after_start(comparison: MeanComparison) -> np.ndarray:
