@@ -1,0 +1,119 @@
+"""From stored molecules to a bundle: choose, turn into signals on the sphere, normalise, subtract a baseline.
+
+`split_seed` shuffles all molecules once; training takes from the front and testing from the back, so the first n
+of a larger choice are the choice of n and the test set does not depend on it. Each channel is divided by its root
+mean square over the sphere and the atoms of the training set (a factor per channel commutes with rotations).
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
+from eqntk_cli.data.bundle import DataBundle, TargetScale
+from eqntk_cli.data.molecule_ood import off_distribution
+from eqntk_cli.data.molecule_source import Molecule, MoleculeSource, Target
+from eqntk_cli.data.molecule_targets import baselines, find_target, values
+from eqntk_cli.domains.molecules import AtomSignals, Molecules
+from eqntk_cli.domains.signals import atom_signals
+from eqntk_cli.domains.sphere import Sphere
+from eqntk_cli.errors import ConfigError, DataError
+
+DEFAULT_BANDLIMIT = 4
+_SPLIT_STREAM, _OOD_STREAM = 0, 2
+
+
+def molecule_bundle(dataset: DatasetConfig, architecture: ArchitectureConfig, source: MoleculeSource) -> DataBundle:
+    """The bundle of a set of molecules; x is `AtomSignals`, y the standardised target.
+
+    Raises:
+        ConfigError: an unknown target, a baseline that it has not, or more molecules than there are.
+        DataError: a molecule that cannot be used; names it.
+    """
+    target = find_target(dataset, source)
+    train, test = _choose(dataset, source)
+    rng = np.random.default_rng([dataset.split_seed, _OOD_STREAM])
+    ood = off_distribution(rng, dataset, source, test)
+    bandlimit = architecture.bandlimit or DEFAULT_BANDLIMIT
+    atoms = max(len(molecule.numbers) for molecule in (*train, *test, *ood))
+    splits = [signals_of(part, source.elements, dataset.powers, bandlimit, atoms) for part in (train, test, ood)]
+    if dataset.normalise:
+        scale = _channel_scale(splits[0])
+        splits = [AtomSignals(part.signals / scale, part.mask) for part in splits]
+    y_train, y_test, mean, deviation = _standardised(dataset, target, train, test)
+    unknown = np.full((len(ood), 1), np.nan)
+    return DataBundle(
+        name=dataset.name,
+        task="regression",
+        domain=Molecules(Sphere(bandlimit, splits[0].signals.shape[-1]), atoms),
+        train_x=splits[0],
+        train_y=y_train,
+        test_x=splits[1],
+        test_y=y_test,
+        ood_x=splits[2],
+        ood_y=unknown,
+        train_labels=None,
+        test_labels=None,
+        ood_labels=None,
+        output_names=(target.name,),
+        target=TargetScale(target.name, target.unit, mean, deviation),
+        notes=(*source.notes, *_notes(dataset, target)),
+    )
+
+
+def signals_of(
+    molecules: list[Molecule], elements: tuple[int, ...], powers: tuple[int, ...], bandlimit: int, atoms: int
+) -> AtomSignals:
+    """The signals of all atoms, padded to `atoms` per molecule.
+
+    Raises:
+        DataError: an unknown element, overlapping atoms or an empty molecule; names it.
+    """
+    channels = len(elements) * len(powers)
+    signals = np.zeros((len(molecules), atoms, bandlimit**2, channels))
+    mask = np.zeros((len(molecules), atoms))
+    for index, molecule in enumerate(molecules):
+        count = len(molecule.numbers)
+        signals[index, :count] = atom_signals(
+            molecule.numbers, molecule.positions, elements, powers, bandlimit, molecule.name
+        )
+        mask[index, :count] = 1
+    return AtomSignals(signals, mask)
+
+
+def _choose(dataset: DatasetConfig, source: MoleculeSource) -> tuple[list[Molecule], list[Molecule]]:
+    wanted = dataset.n_train + dataset.n_test
+    if wanted > source.size:
+        raise ConfigError(
+            f"dataset.n_train={dataset.n_train} with dataset.n_test={dataset.n_test} is not possible; "
+            f"{source.name} has {source.size} molecules, expected at most that many together."
+        )
+    order = np.random.default_rng([dataset.split_seed, _SPLIT_STREAM]).permutation(source.size)
+    molecules = source.read(np.concatenate([order[: dataset.n_train], order[-dataset.n_test :]]))
+    return molecules[: dataset.n_train], molecules[dataset.n_train :]
+
+
+def _channel_scale(train: AtomSignals) -> Float[np.ndarray, " channel"]:
+    """Root mean square over the sphere and the atoms; 1 for a channel that no training atom uses."""
+    square = np.einsum("ma,malc->c", train.mask, train.signals**2) / (4 * np.pi * train.mask.sum())
+    return np.sqrt(np.where(square > 0, square, 1))
+
+
+def _standardised(
+    dataset: DatasetConfig, target: Target, train: list[Molecule], test: list[Molecule]
+) -> tuple[Float[np.ndarray, "train 1"], Float[np.ndarray, "test 1"], float, float]:
+    """Targets minus baseline with mean 0 and deviation 1 over the training set; that mean and deviation."""
+    raw_train, raw_test = values(target, train), values(target, test)
+    base_train, base_test = baselines(dataset.baseline, target, train, raw_train, test)
+    rest = raw_train - base_train
+    mean, deviation = float(rest.mean()), float(rest.std())
+    if deviation == 0:
+        if len(train) > 1:
+            raise DataError(f"{target.name} is the same for all training molecules; expected different values.")
+        deviation = 1.0
+    return ((rest - mean) / deviation)[:, None], ((raw_test - base_test - mean) / deviation)[:, None], mean, deviation
+
+
+def _notes(dataset: DatasetConfig, target: Target) -> list[str]:
+    if dataset.baseline == "none":
+        return []
+    return [f"{target.name} is learned and reported after the {dataset.baseline} baseline was subtracted"]

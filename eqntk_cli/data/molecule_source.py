@@ -1,0 +1,57 @@
+"""Molecules as they are stored, before anything is chosen, turned into signals or normalised."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+@dataclass(frozen=True, eq=False)
+class Molecule:
+    """One molecule: atomic numbers, positions in Angstrom, and properties in the units of its file."""
+
+    name: str
+    numbers: Int[np.ndarray, " atom"]
+    positions: Float[np.ndarray, "atom 3"]
+    properties: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A property that can be learned.
+
+    `factor` times the stored value is the value in `unit`, the unit of all reports. `atomic` holds the same property
+    of a free atom per element, in stored units, for properties that add up over atoms (None: it does not).
+    `difference_of`: not stored itself, but that property minus its sum over free atoms.
+    """
+
+    name: str
+    unit: str
+    factor: float = 1.0
+    atomic: dict[int, float] | None = None
+    difference_of: str | None = None
+
+
+class MoleculeSource(Protocol):
+    """A set of molecules.
+
+    Attributes:
+        name: how messages call it.
+        elements: atomic numbers that occur, in rising order; each has channels of its own.
+        targets: what can be learned, by name.
+        default_target: the one used where none is named.
+        size: the number of molecules.
+        notes: sentences for the record of the run.
+    """
+
+    name: str
+    elements: tuple[int, ...]
+    targets: dict[str, Target]
+    default_target: str
+    size: int
+    notes: list[str]
+
+    def read(self, rows: Int[np.ndarray, " molecule"]) -> list[Molecule]:
+        """The molecules at these rows, in this order; DataError names a molecule that cannot be read."""
+        ...

@@ -1,0 +1,69 @@
+"""The G2 molecules of the ASE package: 148 small molecules with measured enthalpies, no files and no network.
+
+Geometries: MP2(full)/6-31G(d), Raghavachari, Redfern, Pople, J. Chem. Phys. 106, 1063 (1997); enthalpies of
+formation at 298 K: Staroverov, Scuseria, Tao, Perdew, J. Chem. Phys. 119, 12129 (2003), in kcal/mol.
+`atomisation` is the enthalpy of formation minus that of the free atoms at 0 K (negative for a bound molecule).
+"""
+
+from functools import cache
+
+import numpy as np
+from jaxtyping import Int
+
+from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
+from eqntk_cli.data.bundle import DataBundle
+from eqntk_cli.data.molecule_bundle import molecule_bundle
+from eqntk_cli.data.molecule_source import Molecule, Target
+from eqntk_cli.data.qm9_targets import KCAL_PER_MOL_MEV
+
+
+class G2:
+    """ASE's G2 set."""
+
+    name = "molecules"
+    default_target = "atomisation"
+
+    def __init__(self) -> None:
+        molecules, free_atoms = _read_ase()
+        self._molecules = molecules
+        self.elements = tuple(sorted({int(z) for molecule in molecules for z in molecule.numbers}))
+        self.size = len(molecules)
+        self.notes: list[str] = []
+        self.targets = {
+            "enthalpy": Target("enthalpy", "meV", KCAL_PER_MOL_MEV, atomic=free_atoms),
+            "atomisation": Target("atomisation", "meV", KCAL_PER_MOL_MEV, atomic=free_atoms, difference_of="enthalpy"),
+        }
+
+    def read(self, rows: Int[np.ndarray, " molecule"]) -> list[Molecule]:
+        """The molecules at these rows."""
+        return [self._molecules[row] for row in rows]
+
+
+def load(dataset: DatasetConfig, architecture: ArchitectureConfig) -> DataBundle:
+    """The bundle of the molecules that the settings choose.
+
+    Raises:
+        ConfigError: an unknown target, or more molecules than there are.
+    """
+    return molecule_bundle(dataset, architecture, open_source(dataset))
+
+
+def open_source(dataset: DatasetConfig) -> G2:
+    """All molecules of the set."""
+    del dataset
+    return G2()
+
+
+@cache
+def _read_ase() -> tuple[list[Molecule], dict[int, float]]:
+    """The molecules, and the enthalpies of formation of free atoms at 0 K (kcal/mol) by atomic number."""
+    from ase import Atoms
+    from ase.data import atomic_numbers
+    from ase.data.g2 import atom_names, data, molecule_names
+
+    molecules = []
+    for name in molecule_names:
+        atoms = Atoms(data[name]["symbols"], data[name]["positions"])
+        enthalpy = {"enthalpy": float(data[name]["enthalpy"])}
+        molecules.append(Molecule(name, atoms.numbers.astype(int), atoms.positions, enthalpy))
+    return molecules, {atomic_numbers[name]: float(data[name]["enthalpy"]) for name in atom_names}

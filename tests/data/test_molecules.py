@@ -1,0 +1,53 @@
+"""The G2 molecules of ASE, and molecules off the distribution."""
+
+import numpy as np
+import pytest
+
+from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
+from eqntk_cli.data.molecule_targets import values
+from eqntk_cli.data.molecules import load, open_source
+from eqntk_cli.data.qm9_targets import KCAL_PER_MOL_MEV
+from eqntk_cli.errors import ConfigError
+
+ARCHITECTURE = ArchitectureConfig(name="spherical_mlp", bandlimit=3)
+
+
+def _dataset(**settings) -> DatasetConfig:
+    wanted = {"n_train": 12, "n_test": 5, "n_ood": 3, **settings}
+    return DatasetConfig(name="molecules", family="molecules", **wanted)
+
+
+def test_methane_has_its_measured_energies() -> None:
+    source = open_source(_dataset())
+    assert source.size == 148
+    methane = next(molecule for molecule in source.read(np.arange(source.size)) if molecule.name == "CH4")
+    assert values(source.targets["enthalpy"], [methane])[0] == pytest.approx(-17.9 * KCAL_PER_MOL_MEV)
+    # free atoms at 0 K: C 169.98, H 51.63 kcal/mol (JANAF)
+    expected = -17.9 - 169.98 - 4 * 51.63
+    assert values(source.targets["atomisation"], [methane])[0] / KCAL_PER_MOL_MEV == pytest.approx(expected, abs=0.01)
+
+
+def test_a_bundle_without_any_file() -> None:
+    bundle = load(_dataset(), ARCHITECTURE)
+    assert bundle.train_x.signals.shape == (12, bundle.domain.atoms, 9, bundle.domain.sphere.channels)
+    assert bundle.test_y.shape == (5, 1)
+    assert bundle.target.name == "atomisation"
+    assert bundle.fingerprint() == load(_dataset(), ARCHITECTURE).fingerprint()
+    assert bundle.fingerprint() != load(_dataset(split_seed=1), ARCHITECTURE).fingerprint()
+
+
+def test_displaced_molecules_are_near_but_not_equal() -> None:
+    bundle = load(_dataset(), ARCHITECTURE)
+    ood, test = bundle.ood_x.signals, bundle.test_x.signals[:3]
+    assert np.isnan(bundle.ood_y).all()
+    relative = np.linalg.norm(ood - test) / np.linalg.norm(test)
+    assert 0.01 < relative < 2
+
+
+def test_refusals() -> None:
+    with pytest.raises(ConfigError, match=r"dataset.ood=off_grid_rotation is not possible for molecules"):
+        load(_dataset(ood="off_grid_rotation"), ARCHITECTURE)
+    with pytest.raises(ConfigError, match=r"dataset.ood_dataset=None is not possible; expected qm9"):
+        load(_dataset(ood="other_dataset"), ARCHITECTURE)
+    with pytest.raises(ConfigError, match="molecules has 148 molecules"):
+        load(_dataset(n_train=148), ARCHITECTURE)
