@@ -90,15 +90,16 @@ def _begin(config: Config, folder: Path) -> Record:
 
 
 def _on_this_machine(record: Record) -> Record:
-    """The record with the devices of this session; other devices than before are noted."""
-    here = devices()
-    if record.devices and record.devices != here and record.blocks_done:
-        line = (
-            f"members from {record.members_done} on were computed on {', '.join(here)}, those before on "
-            f"{', '.join(record.devices)}: alike up to rounding"
-        )
-        record = replace(record, notes=[*record.notes, line])
-    return replace(record, devices=here)
+    """The record with the devices and the commit of this session; others than before are noted."""
+    here, commit = devices(), provenance.git_commit()
+    pairs = ((", ".join(record.devices), ", ".join(here)), (f"commit {record.git_commit}", f"commit {commit}"))
+    lines = [
+        f"the members after the first {record.members_done} were computed with {now}, those before with {before}: "
+        "alike up to rounding at best"
+        for before, now in pairs
+        if record.blocks_done and before != now
+    ]
+    return replace(record, devices=here, git_commit=commit, notes=_merged(record.notes, tuple(lines)))
 
 
 def _new_record(config: Config) -> Record:

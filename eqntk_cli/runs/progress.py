@@ -1,5 +1,6 @@
 """How far a run is and how long it will still take: a bar on a terminal, now and then a line elsewhere."""
 
+import multiprocessing
 import sys
 import time
 from collections.abc import Callable
@@ -28,7 +29,8 @@ class Progress:
         self._task: Any = None
 
     def __enter__(self) -> "Progress":
-        if self._stream.isatty():
+        alone = multiprocessing.current_process().name == "MainProcess"  # bars of several workers would mix
+        if alone and self._stream.isatty():
             self._open_bar()
         return self
 

@@ -9,6 +9,7 @@ from fake_runs import BLOCK, MEMBERS, STEPS, FakeEnsemble, FakeKernel, bundle, c
 
 from eqntk_cli.config.schema import GroupConfig, ModelConfig, TrainingConfig
 from eqntk_cli.errors import ConfigError, DataError, NumericalError, StorageError
+from eqntk_cli.runs import execute as execute_module
 from eqntk_cli.runs import provenance
 from eqntk_cli.runs.execute import execute, resume
 from eqntk_cli.runs.folder import CONFIG_FILE, read_config
@@ -195,6 +196,17 @@ def test_other_versions_are_refused(tmp_path, monkeypatch):
         resume(tmp_path, never, never)
 
 
+def test_another_commit_or_device_is_noted(tmp_path, monkeypatch):
+    broken_off(tmp_path)
+    monkeypatch.setattr(provenance, "git_commit", lambda: "abc")
+    monkeypatch.setattr(execute_module, "devices", lambda: ["gpu:0 big"])
+    resume(tmp_path, load, FakeEnsemble)
+    record = read_record(tmp_path)
+    assert (record.git_commit, record.devices) == ("abc", ["gpu:0 big"])
+    noted = [note for note in record.notes if note.startswith("the members after the first 4 were computed with")]
+    assert ["gpu:0 big" in noted[0], "commit abc" in noted[1]] == [True, True]
+
+
 def test_damaged_blocks_are_computed_again(tmp_path):
     broken_off(tmp_path, at=3)
     chunk = tmp_path / "predictions.zarr" / "prediction" / "c" / "1" / "0" / "0" / "0" / "0"
@@ -205,11 +217,12 @@ def test_damaged_blocks_are_computed_again(tmp_path):
     assert any("members 2-3 were damaged" in note for note in read_record(tmp_path).notes)
 
 
-def test_a_lost_store_is_made_again(tmp_path):
+def test_a_lost_store_is_made_again_with_the_layout_on_record(tmp_path):
     broken_off(tmp_path)
     (tmp_path / "predictions.zarr" / "prediction" / "zarr.json").unlink()
-    resume(tmp_path, load, FakeEnsemble)
+    resume(tmp_path, load, lambda *given: FakeEnsemble(*given, block_size=3))
     assert np.isfinite(open_predictions(tmp_path).prediction).all()
+    assert read_record(tmp_path).blocks == [[0, 2], [2, 4], [4, 6], [6, 7]]
 
 
 @pytest.mark.parametrize("name", ["record.json", CONFIG_FILE])

@@ -3,6 +3,7 @@
 import io
 import logging
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from fake_runs import FakeEnsemble, bundle, config, load
@@ -115,6 +116,15 @@ def test_a_bar_on_a_terminal(monkeypatch):
     assert "50%" in stream.getvalue()
     assert "5 of 10 members" in stream.getvalue()
     assert "a line [with brackets]" in stream.getvalue()
+
+
+def test_workers_of_a_sweep_do_not_draw_bars(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("multiprocessing.current_process", lambda: SimpleNamespace(name="LokyProcess-1"))
+    with Progress("digits c4", stream=stream) as progress:
+        progress(0.5)
+    assert stream.getvalue() == ""
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(7.6, "8 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")])

@@ -1,6 +1,8 @@
 """record.json goes to the disk and back unchanged, and a damaged one is refused in one line."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 
@@ -119,8 +121,22 @@ def test_a_folder_without_record_is_no_run(tmp_path):
 
 def test_reading_a_record_imports_nothing_heavy():
     code = (
-        "import sys, eqntk_cli.runs.record; "
+        "import sys, eqntk_cli.runs.record, eqntk_cli.runs.listing; "
         "print(sorted({'jax','numpy','zarr','xarray','wandb','hydra','omegaconf','rich'} & set(sys.modules)))"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    write_record(tmp_path, example())
+    before = (tmp_path / RECORD_FILE).read_bytes()
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match="is full"):
+        write_record(tmp_path, example(seed=4))
+    assert (tmp_path / RECORD_FILE).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [RECORD_FILE]
