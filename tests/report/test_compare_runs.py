@@ -15,6 +15,7 @@ from eqntk_cli.errors import DataError
 from eqntk_cli.report.figures import catalogue
 from eqntk_cli.report.model import Analysis, Outcome
 from eqntk_cli.report.watch import stamp_of, watch
+from eqntk_cli.runs import tracking
 
 Call = Callable[..., "Ended"]
 HOSTILE = "[bold red]x[/] \x1b[2J very long name of a run that somebody once chose without thinking of tables"
@@ -83,7 +84,8 @@ def test_table_fits_80_columns_and_names_stay_words(reader: Reader, call: Call, 
     assert max(len(line) for line in lines if not line.startswith("Report: ")) <= 80
     assert lines[-1] == f"Report: {tmp_path / 'out' / 'report.html'}"
     assert "\x1b" not in result.out
-    assert "[bold" in result.out
+    table = result.out[: result.out.index("Margin")]
+    assert table.count("[bold") == 2
     assert "undecided (240)" in result.out
     assert reader.asked == [(["runs"], 0.2)]
 
@@ -143,6 +145,21 @@ def test_interruption_has_its_own_status(reader: Reader, call: Call) -> None:
     reader.found = KeyboardInterrupt()
     assert call("runs").status == 130
     assert call("runs", "--watch").status == 130
+
+
+def test_tracking_gets_tables_and_the_folder_when_asked(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[tuple] = []
+    monkeypatch.setattr(tracking, "report_artifact", lambda *arguments: got.append(arguments))
+    monkeypatch.setattr(tracking, "_key_configured", lambda: False)
+    assert call("runs", "--out", "a").status == 0
+    assert call("runs", "--out", "a", "--tracking", "disabled").status == 0
+    assert got == []
+    assert call("runs", "--out", "a", "--tracking", "offline").status == 0
+    ((settings, folder, summary, tables),) = got
+    assert (settings.mode, folder, summary["outcome"]) == ("offline", Path("a"), "equivalent")
+    columns, rows = tables["verdicts"]
+    assert len(columns) == len(rows[0])
+    assert "equivalent" in rows[0]
 
 
 def test_help_needs_nothing_heavy() -> None:

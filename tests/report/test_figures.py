@@ -138,7 +138,7 @@ def test_elements_that_are_no_turns_move_no_image() -> None:
 
 def test_drawing_leaves_the_settings_of_the_process_alone() -> None:
     before = dict(matplotlib.rcParams)
-    with matplotlib.rc_context({"lines.linewidth": 9.0, "font.size": 30}):
+    with matplotlib.rc_context({"lines.linewidth": 9.0, "axes.labelpad": 30.0}):
         loud = catalogue.render(catalogue.drawings_of(analysis())[5])
         assert matplotlib.rcParams["lines.linewidth"] == 9.0
     quiet = catalogue.render(catalogue.drawings_of(analysis())[5])
