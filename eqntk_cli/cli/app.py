@@ -97,18 +97,24 @@ def load(name: str) -> Any:
     return command
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from eqntk_cli import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
 @app.callback(
     help="Check on real data that an ensemble trained on augmented data, an ensemble of group-convolutional networks "
     "and the equivariant neural tangent kernel predict the same at every training time."
 )
 def _options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
 ) -> None:
-    if version:
-        from eqntk_cli import __version__
-
-        typer.echo(__version__)
-        raise typer.Exit
+    del version  # answered before
 
 
 def _root() -> Any:

@@ -13,9 +13,9 @@ app = typer.Typer(help="Which runs there are, and how far they are.", no_args_is
 
 WIDTH = 80
 CONTROL_NOTE = "* a control, which must come out different"
-_NAME = 27
+_NAME = 26  # a run's own folder is named by its time
 _HEADINGS = ("state", "model", "group", "width", "members", "test")
-_COLUMNS = (8, 10, 6, 6, 8, 12)
+_COLUMNS = (9, 10, 5, 5, 9, 10)
 _SHORT = {"gcnn_ensemble": "gcnn", "augmented_ensemble": "augmented"}
 
 
@@ -60,13 +60,17 @@ def row(name: str, run: "RunSummary | None") -> str:
     record = run.record
     width = "inf" if record.width is None else str(record.width)
     members = "" if record.members is None else f"{record.members_done}/{record.members}"
-    metric = "" if run.metric is None else f"{run.metric[0]} {run.metric[1]:.3g}"
+    metric = "" if run.metric is None else f"{run.metric[0]} {_number(run.metric[1])}"
     return _line(name, (run.state, _model(record), record.group, width, members, metric))
 
 
 def _model(record: "Record") -> str:
     short = _SHORT.get(record.model, record.model)
     return f"{short}*" if record.role == "control" else short
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _by_place(found: list["RunSummary"]) -> dict[str, list["RunSummary"]]:
@@ -79,6 +83,8 @@ def _by_place(found: list["RunSummary"]) -> dict[str, list["RunSummary"]]:
 
 def _line(name: str, cells: tuple[str, ...]) -> str:
     rest = " ".join(f"{cell:<{width}}" for cell, width in zip(cells, _COLUMNS, strict=True)).rstrip()
-    if len(name) <= _NAME:
-        return f"{name:<{_NAME}} {rest}".rstrip()[:WIDTH]
-    return f"{name}\n{'':<{_NAME}} {rest}".rstrip()
+    line = f"{name:<{_NAME}} {rest}".rstrip()
+    if len(line) <= WIDTH and len(name) <= _NAME:
+        return line
+    indent = max(0, min(_NAME + 1, WIDTH - len(rest)))
+    return f"{name}\n{'':<{indent}}{rest}"

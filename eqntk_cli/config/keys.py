@@ -92,7 +92,7 @@ def _check_options(group: str, value: str) -> None:
     for option in value.split(","):
         word = option.strip()
         if word.isidentifier() and word not in known:
-            near = difflib.get_close_matches(word, known, n=1, cutoff=0.4)
+            near = difflib.get_close_matches(word, known, n=1, cutoff=0.4) or [name for name in known if word in name]
             hint = f"the nearest is {near[0]}; all: " if near else "expected "
             raise ConfigError(f"{group}={word} is not known; {hint}{' | '.join(known)}.")
 

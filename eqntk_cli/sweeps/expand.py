@@ -145,5 +145,5 @@ def _short(key: str, value: str) -> str:
 
 
 def _folder(number: int, digits: int, name: str) -> str:
-    plain = re.sub(r"[^A-Za-z0-9.-]+", "_", name)[:_LONGEST_NAME].strip("_")
+    plain = re.sub(r"[^A-Za-z0-9.-]+", "_", name)[:_LONGEST_NAME].strip("_.")
     return f"{number:0{digits}d}_{plain}" if plain else f"{number:0{digits}d}"

@@ -1,0 +1,88 @@
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+from omegaconf import OmegaConf
+
+from tests.cli.console import COMMAND, TINY, real
+
+
+def test_cfg_prints_the_composed_settings(eqntk):
+    answer = eqntk("train", "--cfg", "job", "model=ntk", "group=d4", "seed=3")
+    printed = OmegaConf.create(answer.out)
+    assert answer.status == 0
+    assert (printed.model.name, printed.group.name, printed.seed) == ("ntk", "d4", 3)
+
+
+def test_cfg_of_a_part(eqntk):
+    answer = eqntk("train", "--cfg", "job", "--package", "model", "model=ntk")
+    assert "width" in answer.out
+    assert "dataset" not in answer.out
+
+
+def test_info_lists_the_defaults(tmp_path):
+    assert "gcnn_ensemble" in real("train", "--info", "defaults", folder=tmp_path).out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["model.widht=3"], "the nearest is model.width"),
+        (["model=gcn"], "the nearest is gcnn_ensemble"),
+        (["model.width=wide"], "could not be converted to Integer"),
+        (["model.members=1"], "at least 2 members"),
+        (["group=so3"], "c1 | c2 | c4 | d1 | d2 | d4"),
+        (["group=c2,c4"], "eqntk sweep"),
+        (["experiment=digits_quick"], "eqntk sweep"),
+        (["--resume", "nowhere"], "nowhere"),
+        (["--resume", "nowhere", "seed=1"], "leave the others out"),
+        (["--config-dir", "nowhere", "model=mine"], "nowhere"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_nothing(eqntk, tmp_path, words, says):
+    answer = eqntk("train", *words)
+    assert answer.status == 2
+    assert says in answer.err
+    assert answer.err.count("\n") == 1
+    assert not list(tmp_path.rglob("*.*"))
+
+
+def test_options_of_the_users_own(eqntk, tmp_path):
+    (tmp_path / "mine" / "model").mkdir(parents=True)
+    (tmp_path / "mine" / "model" / "wide.yaml").write_text("name: gcnn_ensemble\nwidth: 4096\n")
+    answer = eqntk("train", "--config-dir", "mine", "--cfg", "job", "model=wide")
+    assert "width: 4096" in answer.out
+
+
+def test_a_run_from_the_real_command(tmp_path):
+    answer = real("train", "model=ntk", "group=c2", "precision=float64", *TINY, folder=tmp_path)
+    assert answer.status == 0, answer.err
+    folder = tmp_path / answer.out.strip()
+    record = json.loads((folder / "record.json").read_text())
+    assert record["state"] == "done"
+    assert record["precision"] == "float64"
+    assert record["command"].startswith("eqntk train model=ntk group=c2")
+    assert {"config.yaml", "record.json", "metrics.csv", "predictions.zarr"} <= {file.name for file in folder.iterdir()}
+    assert "test acc" in answer.err
+
+    before = (folder / "record.json").read_text()
+    again = real("train", "--resume", answer.out.strip(), folder=tmp_path)
+    assert again.status == 0, again.err
+    assert (folder / "record.json").read_text() == before  # a run that is done stays as it is
+
+
+@pytest.mark.slow
+def test_interrupted_and_gone_on_with(tmp_path):
+    words = [*TINY, "training.steps=200000", "model.block_size=1", "model.width=64"]
+    run = subprocess.Popen([COMMAND, "train", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.rglob("record.json")):
+        assert run.poll() is None
+        time.sleep(0.2)
+    time.sleep(5)
+    run.send_signal(signal.SIGINT)
+    said = run.communicate(timeout=120)[1]
+    assert run.returncode == 130
+    assert "eqntk train --resume runs/digits/" in said
+    assert "Traceback" not in said
