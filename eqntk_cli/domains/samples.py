@@ -26,3 +26,8 @@ def take(x: Samples, index: Any) -> Samples:
 def concatenate(parts: Sequence[Samples]) -> Samples:
     """The samples of all parts, one after another."""
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
+
+
+def cast(x: Samples, dtype: Any) -> Samples:
+    """The samples as jax arrays of this type."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), x)

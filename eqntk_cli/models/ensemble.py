@@ -70,8 +70,10 @@ class FiniteEnsemble:
         Raises:
             NumericalError: the training diverges.
         """
-        keys = jnp.stack([member_key(self.seed, self.stream, member) for member in range(start, stop)])
+        filled = range(start, max(stop, start + self.block_size))  # a last block as large as the others: one program
+        keys = jnp.stack([member_key(self.seed, self.stream, member) for member in filled])
         flat, self._last = self.trainer.run(keys, on_progress)
+        flat = flat[: stop - start]
         members, steps, _, outputs = flat.shape
         shape = (members, steps, count(self.samples), self.evaluation.copies, outputs)
         return np.ascontiguousarray(flat.reshape(shape).swapaxes(2, 3))

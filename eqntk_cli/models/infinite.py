@@ -20,9 +20,10 @@ from eqntk_cli.domains.samples import count
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.kernels.block import KernelBlock
 from eqntk_cli.kernels.dynamics import InfiniteEnsemble, fit
+from eqntk_cli.kernels.gram import gram
 from eqntk_cli.kernels.spectrum import Schedule, describe
 from eqntk_cli.models.base import KernelPrediction
-from eqntk_cli.models.setting import Setting, gram
+from eqntk_cli.models.setting import Setting
 
 
 @dataclass(frozen=True)

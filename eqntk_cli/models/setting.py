@@ -5,7 +5,7 @@ they are therefore made here and nowhere else.
 """
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import jax
 import jax.numpy as jnp
@@ -14,12 +14,13 @@ from jaxtyping import Array, Float
 
 from eqntk_cli.config.schema import Config
 from eqntk_cli.data.bundle import DataBundle
-from eqntk_cli.domains.samples import Samples, concatenate, count, take
+from eqntk_cli.domains.samples import Samples, cast, concatenate, count
 from eqntk_cli.errors import ConfigError, NumericalError
 from eqntk_cli.groups.finite import FiniteGroup
 from eqntk_cli.groups.registry import get_group
 from eqntk_cli.groups.so3 import SO3
 from eqntk_cli.kernels.block import KernelBlock, PairKernel
+from eqntk_cli.kernels.gram import gram
 from eqntk_cli.models.augmentation import EVALUATION_ROTATIONS, HaarCopies, Orbit, sampled_rotations, trivial
 from eqntk_cli.models.pair_kernel import pair_kernel, plain_kernel
 from eqntk_cli.models.step_size import over_orbits, stability_limit, step_size
@@ -164,17 +165,4 @@ class Setting:
         return KernelBlock(*(values.reshape(count(x1), count(x2), self.orbit.copies) for values in block))
 
     def _cast(self, x: Samples) -> Samples:
-        return jax.tree.map(partial(jnp.asarray, dtype=self.config.precision), x)
-
-
-def gram(kernel: PairKernel, x1: Samples, x2: Samples) -> KernelBlock:
-    """A kernel between two sets of samples."""
-    block = jax.jit(kernel.block)
-    size = 256
-    rows = [
-        [block(take(x1, slice(i, i + size)), take(x2, slice(j, j + size))) for j in range(0, count(x2), size)]
-        for i in range(0, count(x1), size)
-    ]
-    return KernelBlock(
-        *(np.block([[np.asarray(b[k]) for b in row] for row in rows]).astype(np.float64) for k in (0, 1))
-    )
+        return cast(x, self.config.precision)

@@ -23,7 +23,9 @@ def test_plain_convolution_is_scipys(padding):
     np.testing.assert_allclose(ours.reshape(theirs.shape), theirs, atol=1e-12)
 
 
-@pytest.mark.parametrize(("size", "stride", "padding"), [(2, 1, "valid"), (3, 2, "valid"), (2, 2, "valid"), (3, 1, "same")])
+@pytest.mark.parametrize(
+    ("size", "stride", "padding"), [(2, 1, "valid"), (3, 2, "valid"), (2, 2, "valid"), (3, 1, "same")]
+)
 def test_positions_stay_centred_where_the_stride_fits(size, stride, padding):
     axis = Axis.centred(7 if size == 3 else 8).windowed(size, padding, stride)[0]
     coordinates = axis.coordinates()

@@ -40,9 +40,10 @@ def test_the_same_block_twice_is_bit_identical():
 @pytest.mark.parametrize("devices", [1, 8])
 def test_devices_change_only_rounding(devices, tmp_path):
     here = build_model(config("gcnn_ensemble", model_keys={"members": 5}), bundle()).run_block(0, 5, ignore)
-    environment = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}", "JAX_PLATFORMS": "cpu"}
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    environment = {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "HOME": str(tmp_path)}
     command = [sys.executable, "-c", ON_DEVICES]
-    done = subprocess.run(command, env={**environment, "HOME": str(tmp_path)}, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     count, there = json.loads(done.stdout.splitlines()[-1])
     assert count == devices
     np.testing.assert_allclose(there, here, rtol=1e-9, atol=1e-12)

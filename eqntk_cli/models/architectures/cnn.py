@@ -20,7 +20,7 @@ from eqntk_cli.kernels.block import PairKernel
 from eqntk_cli.layers.network import Network
 from eqntk_cli.models.architectures.stack import stack
 from eqntk_cli.models.collapsed import CollapsedKernel, by_route
-from eqntk_cli.models.network_kernel import NetworkKernel
+from eqntk_cli.models.stream_kernel import StreamKernel
 
 
 def plain_network(config: ArchitectureConfig, domain: PixelGrid, width: int, outputs: int) -> Network:
@@ -49,7 +49,7 @@ def group_network(
 
 def plain_kernel(config: ArchitectureConfig, domain: PixelGrid) -> PairKernel:
     """The kernel of the plain network, streamed over the offsets between two positions."""
-    return NetworkKernel(plain_network(config, domain, width=1, outputs=1), "collapsed")
+    return StreamKernel(plain_network(config, domain, width=1, outputs=1))
 
 
 def pair_kernel(config: ArchitectureConfig, group: FiniteGroup, domain: PixelGrid, route: str) -> PairKernel:
