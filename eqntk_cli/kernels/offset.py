@@ -6,6 +6,7 @@ along columns. `offset_axis` says which cells stand for which positions.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self
 
 import jax
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from eqntk_cli.kernels.activations.base import Activation
+from eqntk_cli.kernels.fence import fenced
 from eqntk_cli.kernels.offset_axis import OffsetAxis
 from eqntk_cli.kernels.offset_signal import Offset, OffsetSignal
 from eqntk_cli.kernels.state import KernelState
@@ -46,11 +48,8 @@ class OffsetState(KernelState):
         """Box filter of the window; positions outside count as zero under padding=same."""
         del support
         if self.rows.padding == "same":
-            down, across = self.rows.inside(self.level, self.offset[0]), self.columns.inside(self.level, self.offset[1])
-            values = jnp.where((down[:, None] & across)[:, :, None, None], values, 0)
-        values = _box(values, 0, self.rows, self.level)
-        values = _box(values, 1, self.columns, self.level)
-        return values / (self.rows.windows[self.level] * self.columns.windows[self.level])
+            values = self._inside(values)
+        return fenced(self.offset[0] >= 0, partial(_box_mean, self.rows, self.columns, self.level), values)
 
     def average_variance(self, values: Float[Array, ""], support: Any, which: int) -> Float[Array, ""]:
         """Nothing to do: the variances are kept outside."""
@@ -74,11 +73,21 @@ class OffsetState(KernelState):
         return replace(known.activate(activation), variance1=self.variance1, variance2=self.variance2)
 
     def pool(self) -> "OffsetState":
-        """The share of this offset in the mean over all pairs of positions."""
+        """The cells that stand for pairs of positions, zero elsewhere; their sum over offsets is the pooled kernel."""
         assert self.ntk is not None, "pooling before the first linear layer"
-        down = self.rows.inside(self.level, self.offset[0]).astype(self.nngp.dtype)
-        across = self.columns.inside(self.level, self.offset[1]).astype(self.nngp.dtype)
-        return replace(self, nngp=_weighted(self.nngp, down, across), ntk=_weighted(self.ntk, down, across))
+        return replace(self, nngp=self._inside(self.nngp), ntk=self._inside(self.ntk))
+
+    def _inside(self, values: Float[Array, "row column sample1 sample2"]) -> Float[Array, "row column sample1 sample2"]:
+        down, across = self.rows.inside(self.level, self.offset[0]), self.columns.inside(self.level, self.offset[1])
+        return jnp.where((down[:, None] & across)[:, :, None, None], values, 0)
+
+
+def _box_mean(
+    rows: OffsetAxis, columns: OffsetAxis, level: int, values: Float[Array, "row column sample1 sample2"]
+) -> Float[Array, "row2 column2 sample1 sample2"]:
+    """Mean over the window, rows first."""
+    values = _box(_box(values, 0, rows, level), 1, columns, level)
+    return values / (rows.windows[level] * columns.windows[level])
 
 
 def _box(values: Float[Array, "..."], dimension: int, axis: OffsetAxis, level: int) -> Float[Array, "..."]:
@@ -98,13 +107,7 @@ def _box(values: Float[Array, "..."], dimension: int, axis: OffsetAxis, level: i
 def _wrapped(values: Float[Array, "..."], dimension: int, low: int, high: int) -> Float[Array, "..."]:
     """The row with `low` cells of its end in front and `high` cells of its start behind (negative: dropped)."""
     count = values.shape[dimension]
-    index = (jnp.arange(-low, count + high)) % count
-    return jnp.take(values, index, axis=dimension)
-
-
-def _weighted(
-    values: Float[Array, "row column sample1 sample2"], down: Float[Array, " row"], across: Float[Array, " column"]
-) -> Float[Array, "sample1 sample2"]:
-    """Weighted sum over cells, along columns first so that partial sums stay short."""
-    along_columns = (values * across[:, None, None]).sum(axis=1)
-    return (along_columns * down[:, None, None]).sum(axis=0)
+    front = jax.lax.slice_in_dim(values, count - low, count, axis=dimension)
+    kept = jax.lax.slice_in_dim(values, 0, count + min(high, 0), axis=dimension)
+    back = jax.lax.slice_in_dim(values, 0, max(high, 0), axis=dimension)
+    return jnp.concatenate([front, kept, back], axis=dimension)

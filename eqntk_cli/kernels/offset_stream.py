@@ -11,7 +11,6 @@ from functools import partial
 from operator import methodcaller
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -23,10 +22,10 @@ from eqntk_cli.kernels.block import KernelBlock
 from eqntk_cli.kernels.offset import OffsetState
 from eqntk_cli.kernels.offset_axis import OffsetAxis
 from eqntk_cli.kernels.offset_signal import OffsetSignal
+from eqntk_cli.kernels.offset_sum import OffsetSum, Step, replay
 from eqntk_cli.kernels.state import KernelState
 from eqntk_cli.kernels.table import TableState
 
-Step = Callable[[OffsetState], OffsetState]
 Images = Float[Array, "sample height width channel"]
 
 
@@ -122,11 +121,7 @@ class StreamState(KernelState):
         rows, columns = (self._axis(dimension, diagonal) for dimension in (0, 1))
         images = OffsetSignal.of(self.images1, self.images2, rows, columns, level=0)
         steps = [step.placed(rows, columns) for step in self.steps]
-        share = partial(_share, images, steps, columns.offsets)
-        zero = jnp.zeros((2, self.images1.shape[0], self.images2.shape[0]), self.images1.dtype)
-        total, _ = jax.lax.fori_loop(0, rows.offsets * columns.offsets, partial(_accumulate, share), (zero, zero))
-        pairs = rows.counts[-1] * columns.counts[-1] * rows.offsets * columns.offsets
-        nngp, ntk = total[..., None, None] / pairs
+        nngp, ntk = (values[:, :, None, None] for values in OffsetSum(images, steps).mean())
         return TableState(nngp, ntk, None, None)
 
     def _axis(self, dimension: int, diagonal: bool) -> OffsetAxis:
@@ -181,34 +176,8 @@ class _Residual:
 
 def _add_branch(steps: list[Step], state: OffsetState) -> OffsetState:
     # the branch may have crossed convolutions (of stride 1): its level is the one that counts from here on
-    inner = _replay(steps, state)
+    inner = replay(steps, state)
     return replace(state.add(inner), level=inner.level)
-
-
-def _replay(steps: list[Step], state: OffsetState) -> OffsetState:
-    for step in steps:
-        state = step(state)
-    return state
-
-
-def _share(images: OffsetSignal, steps: list[Step], columns: int, index: Array) -> Float[Array, "2 sample1 sample2"]:
-    """Sum of K and of T over the cells of offset number `index`."""
-    state = OffsetState.of_images(images, (index // columns, index % columns))
-    pooled = _replay(steps, state).pool()
-    assert pooled.ntk is not None
-    return jnp.stack([pooled.nngp, pooled.ntk])
-
-
-def _accumulate(
-    share: Callable[[Array], Float[Array, "..."]],
-    index: Array,
-    carry: tuple[Float[Array, "..."], Float[Array, "..."]],
-) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-    """Add the share of one offset with Kahan's compensation, as accurate in float32 as a float64 sum."""
-    total, lost = carry
-    term = share(index) - lost
-    grown = total + term
-    return grown, (grown - total) - term
 
 
 def _require_flat(support: Support, lattice: Lattice) -> None:

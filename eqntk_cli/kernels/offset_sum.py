@@ -1,0 +1,60 @@
+"""The loop of the planar stream: replay the recorded steps for one offset after the other and add up.
+
+K and T are summed cell by cell, over column offsets first, then over row offsets, over cells last: a loop without
+reductions vectorises, and in float32 rounding stays at the level of single entries.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from eqntk_cli.kernels.offset import OffsetState
+from eqntk_cli.kernels.offset_signal import OffsetSignal
+
+Step = Callable[[OffsetState], OffsetState]
+Cells = Float[Array, "row column sample1 sample2"]
+
+
+@dataclass(frozen=True)
+class OffsetSum:
+    """What the steps make of two blocks of images, summed over all offsets."""
+
+    images: OffsetSignal
+    steps: Sequence[Step]
+
+    def mean(self) -> tuple[Float[Array, "sample1 sample2"], Float[Array, "sample1 sample2"]]:
+        """K and T averaged over all pairs of positions that the offsets stand for."""
+        rows, columns = self.images.rows, self.images.columns
+        sums = jax.lax.fori_loop(0, rows.offsets, self._add_row_offset, self._zeros())
+        pairs = rows.counts[-1] * columns.counts[-1] * rows.offsets * columns.offsets
+        nngp, ntk = (cells.sum(axis=(0, 1)) / pairs for cells in sums)
+        return nngp, ntk
+
+    def _add_row_offset(self, down: Int[Array, ""], sums: tuple[Cells, Cells]) -> tuple[Cells, Cells]:
+        offsets = self.images.columns.offsets
+        row = jax.lax.fori_loop(0, offsets, partial(self._add_offset, down), self._zeros())
+        return sums[0] + row[0], sums[1] + row[1]
+
+    def _add_offset(
+        self, down: Int[Array, ""], across: Int[Array, ""], sums: tuple[Cells, Cells]
+    ) -> tuple[Cells, Cells]:
+        state = replay(self.steps, OffsetState.of_images(self.images, (down, across))).pool()
+        assert state.ntk is not None
+        return sums[0] + state.nngp, sums[1] + state.ntk
+
+    def _zeros(self) -> tuple[Cells, Cells]:
+        rows, columns = self.images.rows, self.images.columns
+        samples = (self.images.first[0][0].shape[2], self.images.second.shape[2])
+        shape = (rows.cells(len(rows.windows)), columns.cells(len(columns.windows)), *samples)
+        return jnp.zeros(shape, self.images.second.dtype), jnp.zeros(shape, self.images.second.dtype)
+
+
+def replay(steps: Sequence[Step], state: OffsetState) -> OffsetState:
+    """The state after all steps."""
+    for step in steps:
+        state = step(state)
+    return state
