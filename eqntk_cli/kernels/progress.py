@@ -78,7 +78,7 @@ class _Lines:
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
         if self._first is None:  # what was there already says nothing about the speed
-            self._first, self._start = done, now
+            self._first, self._start, self._last = done, now, now
         if now - self._last < (_SECONDS_BETWEEN_LINES if self._last > self._start else _SECONDS_BEFORE):
             return
         self._last = now

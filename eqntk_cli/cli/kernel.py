@@ -1,0 +1,148 @@
+"""`eqntk kernel`: NNGP and NTK Gram matrices of arrays or of a data set, in one npz file."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from eqntk_cli.cli.train import ConfigDir, Settings
+from eqntk_cli.errors import ConfigError, StorageError
+
+if TYPE_CHECKING:
+    from eqntk_cli.cli.kernel_inputs import KernelInputs
+    from eqntk_cli.config.schema import Config
+    from eqntk_cli.kernels.block import PairKernel
+    from eqntk_cli.kernels.gram import GramReport
+
+Split = Literal["train", "test", "ood"]
+_ROUTES = ("auto", "collapsed", "recursion")
+_GIB = 1 << 30
+
+
+def kernel(
+    out: Annotated[Path, typer.Option(help="The npz file to write, with the arrays nngp and ntk.")],
+    settings: Settings = None,
+    x1: Annotated[
+        Path | None, typer.Option(help="npy file of the samples along the rows, (n1, H, W, C).", show_default=False)
+    ] = None,
+    x2: Annotated[
+        Path | None, typer.Option(help="Samples along the columns; else those of --x1.", show_default=False)
+    ] = None,
+    rows: Annotated[Split, typer.Option(help="Without --x1: which samples of the data set along the rows.")] = "train",
+    columns: Annotated[
+        Split | None, typer.Option(help="The same for the columns; else those of --rows.", show_default=False)
+    ] = None,
+    targets: Annotated[
+        Path | None, typer.Option(help="Write the targets of --rows of the data set here (npy).", show_default=False)
+    ] = None,
+    dtype: Annotated[
+        Literal["float32", "float64"] | None,
+        typer.Option(help="Numbers in the file; else the precision of the computation.", show_default=False),
+    ] = None,
+    memory: Annotated[
+        float | None, typer.Option(help="GiB of memory for one tile on each device.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what it cost, for programs.")] = False,
+    config_dir: ConfigDir = None,
+) -> None:
+    """NNGP and NTK of all pairs of samples, of two arrays or of a data set (dataset=NAME).
+
+    Without --x2 (or --columns) the matrix is square and exactly symmetric, ready for kernel="precomputed" in
+    scikit-learn. Killed, it goes on where it was when the same command is run again; the tiles wait in OUT.partial.
+    """
+    from eqntk_cli.cli import kernel_inputs
+    from eqntk_cli.config.compose import compose
+    from eqntk_cli.config.precision import set_precision
+
+    if memory is not None and not memory > 0:
+        raise ConfigError(f"--memory {memory:g} is not possible; expected a positive number of GiB.")
+    _require_folder(out, targets)
+    config = compose(_overrides(settings or []), config_dir)
+    if config.model.route not in _ROUTES:
+        raise ConfigError(f"route={config.model.route} is not possible for one kernel; expected {' | '.join(_ROUTES)}.")
+    set_precision(config.precision)
+    if x1 is not None:
+        if columns is not None or targets is not None or rows != "train":
+            raise ConfigError("--rows, --columns and --targets choose from a data set; leave them out with --x1.")
+        inputs = kernel_inputs.from_arrays(config, x1, x2)
+    elif x2 is not None:
+        raise ConfigError("--x2 needs --x1; for a data set choose the columns with --columns.")
+    else:
+        inputs = kernel_inputs.from_dataset(config, rows, columns)
+    if targets is not None:
+        kernel_inputs.save_targets(inputs, targets)
+    pair, report = _computed(inputs, out, dtype, memory)
+    _told(pair, report, out, as_json)
+
+
+def _overrides(settings: list[str]) -> list[str]:
+    # here only one model has routes, so its name may be left out
+    return [f"model.{word}" if word.startswith("route=") else word for word in settings]
+
+
+def _require_folder(*files: Path | None) -> None:
+    for file in files:
+        if file is not None and not file.parent.is_dir():
+            raise StorageError(f"there is no folder {file.parent} to write {file.name} in; make it first.")
+
+
+def _computed(
+    inputs: "KernelInputs", out: Path, dtype: str | None, memory: float | None
+) -> "tuple[PairKernel, GramReport]":
+    from eqntk_cli.groups.registry import get_group
+    from eqntk_cli.kernels.gram import Engine, gram_file
+    from eqntk_cli.kernels.progress import shown
+    from eqntk_cli.models.pair_kernel import pair_kernel
+
+    config = inputs.config
+    pair = pair_kernel(config.architecture, get_group(config.group), inputs.domain, config.model.route)
+    with shown("kernel", "pairs") as progress:
+        engine = Engine(
+            memory=None if memory is None else int(memory * _GIB), precision=config.precision, progress=progress
+        )
+        report = gram_file(pair, inputs.x1, inputs.x2, out, _identity(config), dtype or config.precision, engine)
+    return pair, report
+
+
+def _identity(config: "Config") -> dict[str, str]:
+    """Everything that the numbers depend on besides the samples."""
+    from dataclasses import asdict
+
+    from eqntk_cli import __version__
+
+    parts = {"architecture": asdict(config.architecture), "group": asdict(config.group)}
+    flat = {f"{part}.{key}": value for part, values in parts.items() for key, value in values.items()}
+    common = {"route": config.model.route, "precision": config.precision, "version": __version__}
+    return {key: str(value) for key, value in {**flat, **common}.items()}
+
+
+def _told(pair: "PairKernel", report: "GramReport", out: Path, as_json: bool) -> None:
+    from eqntk_cli.kernels.peak_memory import peak_bytes
+
+    grid = report.grid
+    shape = [grid.rows, grid.columns]
+    if as_json:
+        told = {
+            "pairs": report.pairs,
+            "compile_s": report.compile_seconds,
+            "compute_s": report.compute_seconds,
+            "peak_bytes": peak_bytes(),
+            "route": pair.route,
+            "notes": list(pair.notes),
+            "shape": shape,
+            "pairs_from_before": report.pairs_kept,
+            "tile": [grid.tile_rows, grid.tile_columns],
+            "tile_bytes": report.bytes_per_tile,
+            "devices": report.devices,
+            "out": str(out),
+        }
+        typer.echo(json.dumps(told))
+        return
+    rate = (report.pairs - report.pairs_kept) / max(report.compute_seconds, 1e-9)
+    typer.echo(
+        f"{out}: {shape[0]} x {shape[1]}, route {pair.route}, {report.compute_seconds:.1f} s ({rate:.3g} pairs per "
+        f"second) after {report.compile_seconds:.1f} s of compiling"
+    )
+    for note in pair.notes:
+        typer.echo(f"note: {note}")
