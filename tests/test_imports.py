@@ -1,0 +1,105 @@
+"""Imports run one way: groups before domains before kernels ... before the command line."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import eqntk_cli
+
+PACKAGE = Path(eqntk_cli.__file__).parent
+BASE = {"errors", "config"}
+SEES = {  # what a folder may import from, besides itself
+    "errors": set(),
+    "config": {"errors"},
+    "groups": BASE,
+    "domains": BASE | {"groups"},
+    "kernels": BASE | {"groups", "domains"},
+    "data": BASE | {"groups", "domains"},
+    "layers": BASE | {"groups", "domains", "kernels"},
+    "training": BASE | {"groups", "domains", "kernels", "layers"},
+    "models": BASE | {"groups", "domains", "kernels", "layers", "training", "data"},
+    "runs": BASE | {"groups", "domains", "kernels", "layers", "training", "data", "models"},
+    "report": BASE | {"runs"},
+}
+SEES["sweeps"] = SEES["runs"] | {"runs"}
+SEES["cli"] = SEES["sweeps"] | {"sweeps", "report"}
+FILES = sorted(PACKAGE.rglob("*.py"))
+FOLDERS = {file.relative_to(PACKAGE).parts[0] for file in FILES if file.parent != PACKAGE}
+ALWAYS_LIGHT = ("errors", "config")  # read by the command line before anything is computed
+HEAVY = {"jax", "flax", "optax", "e3nn_jax", "numpy", "scipy", "xarray", "matplotlib", "wandb", "sklearn"}
+
+
+def imported(tree, everywhere=True):
+    """Modules that a file imports; at its top only unless `everywhere`."""
+    nodes = ast.walk(tree) if everywhere else tree.body
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports name their module in full"
+            yield from ([f"{node.module}.{name.name}" for name in node.names] if node.module == "eqntk_cli" else [])
+            yield node.module
+
+
+def parsed(file):
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def test_every_folder_has_its_place():
+    assert {*FOLDERS, "errors"} == set(SEES)
+
+
+@pytest.mark.parametrize("folder", sorted(FOLDERS))
+def test_imports_run_one_way(folder):
+    allowed = SEES[folder] | {folder, "__version__"}
+    wrong = [
+        f"{file.relative_to(PACKAGE)} imports {module}"
+        for file in sorted((PACKAGE / folder).rglob("*.py"))
+        for module in imported(parsed(file))
+        if module.startswith("eqntk_cli.") and module.split(".")[1] not in allowed
+    ]
+    assert wrong == []
+
+
+def test_the_report_reads_run_folders_and_nothing_else():
+    used = {module for file in (PACKAGE / "report").rglob("*.py") for module in imported(parsed(file))}
+    of_runs = {module for module in used if module.startswith("eqntk_cli.runs")}
+    readers = {f"eqntk_cli.runs.{name}" for name in ("record", "store", "listing", "metrics_file", "provenance")}
+    assert of_runs - readers - {"eqntk_cli.runs"} == set()
+    assert {module.split(".")[0] for module in used} & {"jax", "flax", "optax"} == set()
+
+
+def test_the_order_has_no_cycle():
+    left = dict(SEES)
+    while left:
+        free = [folder for folder, seen in left.items() if not seen & set(left)]
+        assert free, f"a cycle among {sorted(left)}"
+        for folder in free:
+            del left[folder]
+
+
+@pytest.mark.parametrize("folder", ["cli", "sweeps", *ALWAYS_LIGHT])
+def test_what_the_command_line_reads_first_is_light(folder):
+    files = [PACKAGE / f"{folder}.py"] if folder == "errors" else sorted((PACKAGE / folder).rglob("*.py"))
+    if folder == "cli":  # what belongs to one command may be heavier; app imports it when called
+        files = [PACKAGE / "cli" / f"{name}.py" for name in ("app", "train", "sweep", "completion", "settings_help")]
+    wrong = [
+        f"{file.name} imports {module}"
+        for file in files
+        for module in imported(parsed(file), everywhere=False)
+        if module.split(".")[0] in HEAVY
+    ]
+    assert wrong == []
+
+
+def test_a_wrong_import_would_be_found():
+    tree = ast.parse("def f():\n    from eqntk_cli.cli import app\n    import eqntk_cli.sweeps.job\n")
+    assert "eqntk_cli.sweeps.job" in set(imported(tree))
+    assert "eqntk_cli.cli" in set(imported(tree))
+    assert list(imported(tree, everywhere=False)) == []
+
+
+def test_files_are_of_a_size_that_can_be_read():
+    long = {str(file.relative_to(PACKAGE)): len(file.read_text().splitlines()) for file in FILES}
+    assert {name: lines for name, lines in long.items() if lines > 300} == {}

@@ -1,0 +1,65 @@
+"""What is handed out: the wheel holds the settings and experiments, and no file names where packages come from."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from eqntk_cli.config import folders
+
+ROOT = Path(__file__).resolve().parents[1]
+# addresses of package registries and their mirrors, whatever their name
+REGISTRY = re.compile(
+    r"https?://[^\s\"']*(/simple\b|pypi|artifactory|nexus)|index-url\s*=|find-links\s*=", re.IGNORECASE
+)
+TEXT = (".py", ".toml", ".txt", ".md", ".yaml", ".yml", ".cfg", "Makefile", "run")
+
+
+def tracked_files():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode != 0:
+        pytest.skip("not a checkout")
+    return [ROOT / name for name in listed.stdout.splitlines() if name.endswith(TEXT) and (ROOT / name).is_file()]
+
+
+def test_no_file_names_a_registry():
+    files = [file for file in tracked_files() if file != Path(__file__).resolve()]
+    wrong = [str(file) for file in files if REGISTRY.search(file.read_text(encoding="utf-8"))]
+    assert wrong == []
+    assert REGISTRY.search("--index-url = https://mirror.example/simple")
+
+
+def test_every_dependency_is_pinned():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = {re.split(r"[\[<>=;! ]", one, maxsplit=1)[0].lower() for one in asked}
+    pinned = {line.split("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
+    assert names - pinned == set()
+
+
+def test_the_folders_are_found_in_a_checkout_and_in_a_wheel(tmp_path, monkeypatch):
+    assert folders.conf_dir() == ROOT / "conf"
+    (tmp_path / "eqntk_cli" / "conf").mkdir(parents=True)
+    monkeypatch.setattr(folders, "_PACKAGE", tmp_path / "eqntk_cli")
+    assert folders.conf_dir() == tmp_path / "eqntk_cli" / "conf"
+    assert folders.experiments_dir() == tmp_path / "experiments"
+
+
+def test_the_wheel_holds_settings_and_experiments(tmp_path):
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    inside = set(zipfile.ZipFile(wheel).namelist())
+    for folder in ("conf", "experiments"):
+        here = {f"eqntk_cli/{file.relative_to(ROOT).as_posix()}" for file in (ROOT / folder).rglob("*.yaml")}
+        assert here
+        assert here <= inside
+    assert {name.split("/")[0] for name in inside} == {
+        "eqntk_cli",
+        wheel.name.replace("-py3-none-any.whl", ".dist-info"),
+    }
