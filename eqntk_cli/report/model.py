@@ -54,7 +54,7 @@ class MeanComparison:
     members_a: int
     members_b: int | None  # None: the other side is the deterministic mu_t
     paired: bool  # members started from the same weights; d is the mean of member-wise differences
-    test: str  # "permutation" | "sign flips" | "sign flips (unequal sizes)"
+    test: str  # permutation | permutation within pairs (few members) | sign flips | sign flips (unequal sizes)
     resamples: int
     rms_distance: Series
     noise_floor: Series

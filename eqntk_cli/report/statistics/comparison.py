@@ -1,0 +1,192 @@
+"""One comparison of two mean functions over all steps: distance, floor, both tests, and what would decide.
+
+The samples are read slab by slab; what is kept of a slab are sums over its points, so memory does not depend on the
+number of points, members or steps.
+"""
+
+from dataclasses import dataclass
+from math import inf, sqrt
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from eqntk_cli.report.model import MeanComparison
+from eqntk_cli.report.statistics.distance import Distance, DistanceSums, combine
+from eqntk_cli.report.statistics.equivalence import Noise, draw_noise, squared_interval, upper_bound
+from eqntk_cli.report.statistics.maximum import MaximumTest, maximum_test
+from eqntk_cli.report.statistics.onesample import flipped, signs
+from eqntk_cli.report.statistics.permutation import shuffled, shuffles
+from eqntk_cli.report.statistics.power import members_for_difference, members_for_equivalence
+from eqntk_cli.report.statistics.reference import ReferenceSums
+from eqntk_cli.report.statistics.samples import Sample, point_blocks
+
+Kind = Literal["independent", "paired", "theory"]
+
+# Shuffling is valid in the limit of many members; below this it alarms too often where the covariances differ
+# (7 % at 6 members), while exchanging members within random pairs is a sign flip of their differences and holds
+# its level at any size, at the price of some power.
+FEWEST_SHUFFLED = 24
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is chosen before looking."""
+
+    margin: float = 0.10  # of the RMS of mu_t, or of the pooled ensemble mean
+    level: float = 0.05
+    resamples: int = 999
+    seed: int = 0
+
+
+class Comparison:
+    """Compares the mean of sample a with the mean of sample b, or with the known mean function mu.
+
+    Args:
+        kind: "independent" samples; "paired" ones, whose units belong together one by one; or "theory", where the
+            other side is mu itself and b is None.
+        mu: reference function (step, point) that sets the margin; None takes the pooled mean of a and b.
+    """
+
+    def __init__(
+        self, kind: Kind, a: Sample, b: Sample | None, mu: Float[np.ndarray, "step point"] | None, settings: Settings
+    ) -> None:
+        self._kind, self._a, self._b, self._mu, self._settings = kind, a, b, mu, settings
+        self._equal = b is not None and a.members == b.members
+        self._shuffling = kind == "independent" and self._equal and a.units >= FEWEST_SHUFFLED
+        units = a.units if b is None else min(a.units, b.units)
+        make = shuffles if self._shuffling else signs
+        self._assignment = make(units, settings.resamples, settings.seed)
+
+    @property
+    def test(self) -> str:
+        """Which test of equal means is made."""
+        if self._shuffling:
+            return "permutation"
+        if self._kind == "independent":
+            return "permutation within pairs" if self._equal else "sign flips (unequal sizes)"
+        return "sign flips"
+
+    def run(self, name: str, split: str, steps: tuple[int, ...]) -> MeanComparison:
+        """The comparison at all steps; tests over steps leave step 0 out."""
+        pairs = [self._at(step) for step in range(len(steps))]
+        distances = [distance for distance, _ in pairs]
+        tested = [index for index, step in enumerate(steps) if step > 0]
+        test = self._maximum([pairs[index][1] for index in tested], [distances[index] for index in tested])
+        return self._summary(name, split, steps, distances, [sums[:, 0] for _, sums in pairs], tested, test)
+
+    def _at(self, step: int) -> tuple[Distance, Float[np.ndarray, "resample 3"]]:
+        """Distance and resampled sums (per point) after one step."""
+        one_sample = self._kind != "independent"
+        units_b = None if one_sample or self._b is None else self._b.units
+        sums, reference = DistanceSums(self._a.units, units_b), ReferenceSums(paired=self._kind == "paired")
+        resampled = np.zeros((len(self._assignment), 3))
+        square, points = 0.0, self._a.points
+        for start, stop in point_blocks(points):
+            a = self._a.slab(step, start, stop)
+            b = None if self._b is None else self._b.slab(step, start, stop)
+            shape = reference.add(a, b) if b is not None else np.zeros(stop - start)
+            if self._mu is not None:
+                shape = self._mu[step, start:stop]
+                square += float(shape @ shape)
+            if b is None:
+                a = a - shape.astype(a.dtype)
+            elif one_sample:
+                a, b = a - b, None
+            sums.add(a, b)
+            resampled += self._resample(a, b, shape)
+        squared = reference.squared() if self._mu is None else square / points
+        members_b = None if units_b is None or self._b is None else self._b.members
+        return sums.result(self._a.members, members_b, squared), resampled / points
+
+    def _resample(
+        self,
+        a: Float[np.ndarray, "unit point"],
+        b: Float[np.ndarray, "unit2 point"] | None,
+        shape: Float[np.ndarray, " point"],
+    ) -> Float[np.ndarray, "resample 3"]:
+        if b is None:
+            return flipped(a, self._assignment, shape)
+        if self._shuffling:
+            return shuffled(a, b, self._assignment, shape)
+        differences = a - b if self._equal else combine(a, b)
+        return flipped(differences, self._assignment, shape)
+
+    def _maximum(self, resampled: list[Float[np.ndarray, "resample 3"]], distances: list[Distance]) -> MaximumTest:
+        """Test over steps, with a difference of one noise floor planted in the shape of the mean for its power."""
+        planted = []
+        for sums, distance in zip(resampled, distances, strict=True):
+            rms = sqrt(distance.reference_squared)
+            factor = sqrt(distance.floor_squared) / rms if rms > 0 else 0.0
+            planted.append(sums[:, 0] + 2 * factor * sums[:, 1] + factor**2 * sums[:, 2])
+        statistic = np.stack([sums[:, 0] for sums in resampled])
+        return maximum_test(statistic, np.stack(planted), self._settings.level)
+
+    def _summary(
+        self,
+        name: str,
+        split: str,
+        steps: tuple[int, ...],
+        distances: list[Distance],
+        statistics: list[Float[np.ndarray, " resample"]],
+        tested: list[int],
+        test: MaximumTest,
+    ) -> MeanComparison:
+        settings = self._settings
+        margin = [settings.margin * sqrt(each.reference_squared) for each in distances]
+        noises = [draw_noise(each, settings.seed) for each in distances]
+        bounds = [upper_bound(*each, settings.level) for each in zip(distances, noises, strict=True)]
+        intervals = [squared_interval(*each, 0.05) for each in zip(distances, noises, strict=True)]
+        p_step, p_corrected = [float("nan")] * len(steps), [float("nan")] * len(steps)
+        for place, index in enumerate(tested):
+            p_step[index], p_corrected[index] = test.p_step[place], test.p_corrected[place]
+        return MeanComparison(
+            name=name,
+            split=split,
+            steps=steps,
+            members_a=self._a.members,
+            members_b=None if self._b is None else self._b.members,
+            paired=self._kind == "paired",
+            test=self.test,
+            resamples=settings.resamples,
+            rms_distance=tuple(sqrt(each.squared) for each in distances),
+            noise_floor=tuple(sqrt(each.floor_squared) for each in distances),
+            unbiased_squared=tuple(each.unbiased for each in distances),
+            unbiased_squared_low=tuple(low for low, _ in intervals),
+            unbiased_squared_high=tuple(high for _, high in intervals),
+            upper_bound=tuple(bounds),
+            reference_rms=tuple(sqrt(each.reference_squared) for each in distances),
+            margin=tuple(margin),
+            equivalent=tuple(bound < limit for bound, limit in zip(bounds, margin, strict=True)),
+            p_step=tuple(p_step),
+            p_corrected=tuple(p_corrected),
+            p_value=test.p_value,
+            power_one_floor=test.power,
+            members_to_decide=tuple(
+                self._deciding(*each) for each in zip(distances, noises, statistics, margin, intervals, strict=True)
+            ),
+            member_rms=tuple(sqrt(max(each.member_squared, 0)) for each in distances),
+            member_rms_error=tuple(_root_error(each.member_squared, each.member_squared_error) for each in distances),
+            effective_points=tuple(each.effective_points for each in distances),
+        )
+
+    def _deciding(
+        self,
+        distance: Distance,
+        noise: Noise,
+        statistic: Float[np.ndarray, " resample"],
+        margin: float,
+        interval: tuple[float, float],
+    ) -> int | None:
+        members, level = self._a.members, self._settings.level
+        if self._b is not None:
+            members = min(members, self._b.members)
+        # a distance that equal means explain as well is no reason to expect one
+        squared = distance.unbiased if interval[0] > 0 else 0.0
+        if squared < margin**2:
+            return members_for_equivalence(distance, noise, sqrt(squared), members, margin, level)
+        return members_for_difference(statistic, members, level)
+
+
+def _root_error(squared: float, error: float) -> float:
+    return error / (2 * sqrt(squared)) if squared > 0 else inf

@@ -1,0 +1,120 @@
+"""RMS distance of two means with its noise: sums that are gathered slab by slab at one step.
+
+With d the difference of the means at P points and V its estimated covariance (cov_A/M_A + cov_B/M_B, or the
+covariance of the member-wise differences over M):
+
+    D^2 = |d|^2 / P                      squared RMS distance
+    F^2 = tr V / P                       squared noise floor: the expectation of D^2 for equal means
+    U   = D^2 - F^2                      unbiased for |delta|^2 / P, delta the true difference
+
+V has at most as many nonzero eigenvalues as there are units; they are those of the Gram matrix of the centred
+and scaled units, which is all that is kept of the points.
+"""
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from jaxtyping import Float
+
+from eqntk_cli.report.statistics.samples import scheffe_weights
+
+
+@dataclass(frozen=True)
+class Distance:
+    """Distance of two means at one step and what is needed to say how sure it is (all per point)."""
+
+    squared: float  # D^2
+    floor_squared: float  # F^2 = tr V
+    top: float  # largest eigenvalue of V
+    top_freedom: float  # degrees of freedom with which it is known (Welch and Satterthwaite)
+    trace_of_square: float  # tr V^2
+    along: float  # d^T V d / |d|^2: variance of the noise in the direction of the difference
+    reference_squared: float  # RMS^2 of the common mean, noise removed
+    member_squared: float  # mean square of one member's difference (one sample), or var_A + var_B
+    member_squared_error: float
+
+    @property
+    def unbiased(self) -> float:
+        """U = D^2 - F^2."""
+        return self.squared - self.floor_squared
+
+    @property
+    def effective_points(self) -> float:
+        """(tr V)^2 / tr V^2, the number of independent directions that would give the same scatter of D^2."""
+        return self.floor_squared**2 / self.trace_of_square if self.trace_of_square > 0 else float("nan")
+
+
+class DistanceSums:
+    """Gathers the slabs of one step; either one sample of differences or two samples."""
+
+    def __init__(self, units_a: int, units_b: int | None) -> None:
+        self._units = (units_a, units_b)
+        total = units_a + (units_b or 0)
+        self._gram = np.zeros((total, total))
+        self._squared = self._points = 0.0
+        self._along = np.zeros(total)
+
+    def add(
+        self, a: Float[np.ndarray, "unit point"], b: Float[np.ndarray, "unit2 point"] | None = None
+    ) -> Float[np.ndarray, " point"]:
+        """Take one slab in; returns the difference of the means at its points."""
+        mean = a.mean(axis=0, dtype=np.float64)
+        rows = _scaled(a, mean)
+        if b is not None:
+            mean_b = b.mean(axis=0, dtype=np.float64)
+            rows = np.concatenate([rows, _scaled(b, mean_b)])
+            mean = mean - mean_b
+        self._gram += rows @ rows.T
+        self._along += rows @ mean.astype(rows.dtype)
+        self._squared += float(mean @ mean)
+        self._points += mean.size
+        return mean
+
+    def result(self, members_a: int, members_b: int | None, reference_squared: float) -> Distance:
+        """The distance over all points taken in."""
+        gram, points = self._gram / self._points, self._points
+        squared = self._squared / points
+        values, vectors = np.linalg.eigh(gram)
+        trace = float(np.trace(gram))
+        along = float(np.sum((self._along / points) ** 2)) / squared if squared > 0 else float(values[-1])
+        units_a, units_b = self._units
+        share = float(np.sum(vectors[:units_a, -1] ** 2))
+        inverse = share**2 / (units_a - 1) + (0.0 if units_b is None else (1 - share) ** 2 / (units_b - 1))
+        spread = np.diag(gram)
+        member, error = members_a * spread[:units_a].sum(), members_a * _sum_error(spread[:units_a])
+        if units_b is None:
+            member += squared - trace  # the differences themselves, not only their scatter
+        else:
+            member += (members_b or 0) * spread[units_a:].sum()
+            error = float(np.hypot(error, (members_b or 0) * _sum_error(spread[units_a:])))
+        return Distance(
+            squared=squared,
+            floor_squared=trace,
+            top=float(values[-1]),
+            top_freedom=1 / inverse,
+            trace_of_square=float(np.sum(gram**2)),
+            along=along,
+            reference_squared=reference_squared,
+            member_squared=float(member),
+            member_squared_error=float(error),
+        )
+
+
+def combine(
+    a: Float[np.ndarray, "unit point"], b: Float[np.ndarray, "unit2 point"]
+) -> Float[np.ndarray, "unit3 point"]:
+    """One sample of differences from two samples of unequal size (see `scheffe_weights`)."""
+    of_a, of_b = scheffe_weights(len(a), len(b))
+    return of_a.astype(a.dtype) @ a + of_b.astype(b.dtype) @ b
+
+
+def _scaled(a: Float[np.ndarray, "unit point"], mean: Float[np.ndarray, " point"]) -> Float[np.ndarray, "unit point"]:
+    """Rows whose Gram matrix has the eigenvalues of the covariance of the mean."""
+    units = len(a)
+    return (a - mean).astype(a.dtype) / a.dtype.type(sqrt(units * (units - 1)))
+
+
+def _sum_error(spread: Float[np.ndarray, " unit"]) -> float:
+    """Standard error of a sum of independent terms."""
+    return sqrt(len(spread)) * float(np.std(spread, ddof=1))

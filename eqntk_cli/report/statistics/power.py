@@ -1,0 +1,79 @@
+"""How many members would decide.
+
+With k times the members the covariance V of the mean difference is V/k. If the true RMS distance is delta, then with
+k times the members
+
+    |d|^2 = delta^2 + 2 delta sqrt(v_d / k) t + (v_1 t^2 + R) / k,     v_d: variance of the noise along the difference,
+
+and the equivalence test passes when its upper bound, computed from V/k and this |d|^2, lies below the margin; a
+difference is found when T = (1/P) sum z^2, whose excess over its null mean grows like k, passes the threshold of
+the test. The answer is the smallest number of members with 80 % power: for the equivalence test with delta = 0 as long
+as equal means are compatible with what was seen, with delta = sqrt(U) where they are not but U lies inside the
+margin, and for the test of equal means where U lies outside.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from math import ceil, sqrt
+
+import numpy as np
+from jaxtyping import Float
+
+from eqntk_cli.report.statistics.distance import Distance
+from eqntk_cli.report.statistics.equivalence import Noise
+
+POWER = 0.8
+MOST = 10**7
+_DRAWS = 4000  # enough for a number of members to a few percent
+
+
+def members_for_equivalence(
+    distance: Distance, noise: Noise, delta: float, members: int, margin: float, level: float
+) -> int | None:
+    """Members (of each ensemble) with which the equivalence test would pass in 80 % of the repetitions."""
+    if delta >= margin:
+        return None
+    return _smallest(partial(equivalence_power, distance, noise, delta, margin, level), members)
+
+
+def equivalence_power(
+    distance: Distance, noise: Noise, delta: float, margin: float, level: float, factor: float
+) -> float:
+    """Chance that the upper bound falls below the margin with `factor` times the members.
+
+    The bound is below the margin exactly when |d|^2 is below the quantile of (margin + sqrt(v_1) t)^2 + R at the
+    level, so one quantile decides all draws.
+    """
+    along, rest = noise.along[:_DRAWS] / sqrt(factor), noise.rest[:_DRAWS] / factor
+    threshold = float(np.quantile((margin + along) ** 2 + rest, level))
+    if distance.floor_squared / factor > threshold:  # see the last sentence on top of equivalence.py
+        return 0.0
+    ratio = sqrt(distance.along / distance.top) if distance.top > 0 else 0.0
+    return float(np.mean(delta**2 + 2 * delta * ratio * along + along**2 + rest <= threshold))
+
+
+def members_for_difference(statistic: Float[np.ndarray, " resample"], members: int, level: float) -> int | None:
+    """Members (of each ensemble) with which the test of equal means would reject in 80 % of the repetitions."""
+    null = statistic[1:]
+    excess = float(statistic[0] - null.mean())
+    if excess <= 0:
+        return None
+    threshold = float(np.quantile(null, 1 - level))
+    return _smallest(partial(_difference_power, null, excess, threshold), members)
+
+
+def _difference_power(null: Float[np.ndarray, " resample"], excess: float, threshold: float, factor: float) -> float:
+    return float(np.mean(null + factor * excess > threshold))
+
+
+def _smallest(power: Callable[[float], float], members: int) -> int | None:
+    """Smallest number of members whose power reaches the target, by doubling and then halving the interval."""
+    low, high = 2 / members, 2 / members
+    while power(high) < POWER:
+        low, high = high, 2 * high
+        if high * members > MOST:
+            return None
+    for _ in range(12):
+        middle = sqrt(low * high)
+        low, high = (low, middle) if power(middle) >= POWER else (middle, high)
+    return ceil(high * members - 1e-9)

@@ -1,0 +1,86 @@
+"""Samples of functions: what the tests see of an ensemble, one slab (units x points at one step) at a time.
+
+A unit is what the tests treat as one independent draw: a member, or, in ensembles of more than `MAX_UNITS`
+members, the average of a batch of them. Batches of equal size are again independent and alike, with the same mean
+and the variance divided by their size, so the tests stay valid while their cost no longer grows with the members.
+A point is one pair (sample, output).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import sqrt
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float
+
+MAX_UNITS = 200
+_BLOCK_POINTS = 2048  # points taken at once, so that 1000 resamplings of them stay below 10 MB
+
+
+class Sample(Protocol):
+    """Independent draws of a function at every step."""
+
+    @property
+    def members(self) -> int:
+        """How many members were averaged over all units."""
+
+    @property
+    def units(self) -> int:
+        """How many independent draws there are."""
+
+    @property
+    def points(self) -> int:
+        """How many (sample, output) pairs."""
+
+    def slab(self, step: int, start: int, stop: int) -> Float[np.ndarray, "unit point"]:
+        """The units at the points start, ..., stop - 1 after the step with this index."""
+
+
+@dataclass(frozen=True)
+class ArraySample:
+    """A sample that is held in memory."""
+
+    values: Float[np.ndarray, "step unit point"]
+    members: int
+
+    @property
+    def units(self) -> int:
+        """How many independent draws there are."""
+        return self.values.shape[1]
+
+    @property
+    def points(self) -> int:
+        """How many (sample, output) pairs."""
+        return self.values.shape[2]
+
+    def slab(self, step: int, start: int, stop: int) -> Float[np.ndarray, "unit point"]:
+        """The units at the points start, ..., stop - 1 after the step with this index."""
+        return self.values[step, :, start:stop]
+
+
+def batch_size(members: int) -> int:
+    """How many members are averaged into one unit."""
+    return -(-members // MAX_UNITS)
+
+
+def point_blocks(points: int) -> Iterator[tuple[int, int]]:
+    """Ranges [start, stop) that cover all points."""
+    for start in range(0, points, _BLOCK_POINTS):
+        yield start, min(start + _BLOCK_POINTS, points)
+
+
+def scheffe_weights(units_a: int, units_b: int) -> tuple[Float[np.ndarray, "m a"], Float[np.ndarray, "m b"]]:
+    """Matrices that turn two samples of unequal size into one of m = min(a, b) differences, d = W_A A + W_B B.
+
+    For b <= a: d_j = sqrt(b/a) A_j - (ab)^(-1/2) sum_{k<=b} A_k + mean(A) - B_j. The d_j are uncorrelated, their
+    mean is mean(A) - mean(B) exactly, and the covariance of that mean is cov_A/a + cov_B/b (Scheffe, Annals of
+    Mathematical Statistics 14, 1943; for vectors Bennett, 1951). For a < b the roles are exchanged.
+    """
+    if units_a < units_b:
+        of_b, of_a = scheffe_weights(units_b, units_a)
+        return -of_a, -of_b
+    a, b = units_a, units_b
+    weights = np.full((b, a), 1 / a)
+    weights[:, :b] += sqrt(b / a) * np.eye(b) - 1 / sqrt(a * b)
+    return weights, -np.eye(b)

@@ -1,0 +1,87 @@
+"""How differences fall with the width n and with the number of members M.
+
+Theory expects the difference of one coupled member to fall like n^(-1/2), the bias of means like 1/n, and the noise
+of means like M^(-1/2). Exponents come from a weighted straight line through log value against log n. Means are
+extrapolated to infinite width point by point, linearly in 1/n with the same weights at every point: the result is a
+linear combination of the ensembles' means, so its noise floor is known.
+"""
+
+from collections.abc import Sequence
+from math import nan, sqrt
+
+import numpy as np
+from jaxtyping import Float
+
+from eqntk_cli.report.findings import MemberScaling
+from eqntk_cli.report.model import MeanComparison
+from eqntk_cli.report.statistics.samples import Sample, point_blocks
+
+_Z95 = 1.959964
+
+
+def power_law(
+    widths: Sequence[int], values: Sequence[float], errors: Sequence[float]
+) -> tuple[float | None, float | None]:
+    """Exponent a of value ~ n^a with its standard error, from the widths at which something is seen.
+
+    A value counts as seen if it is more than two standard errors above zero. Where the values scatter more than their
+    errors say, the error of the exponent is enlarged accordingly (at three widths and more).
+    """
+    seen = [(n, v, e) for n, v, e in zip(widths, values, errors, strict=True) if 0 < 2 * e < v and np.isfinite(v)]
+    if len({n for n, _, _ in seen}) < 2:
+        return None, None
+    n, value, error = np.array(seen, dtype=float).T
+    x, y, weight = np.log(n), np.log(value), (value / error) ** 2
+    centre = np.average(x, weights=weight)
+    strength = float(weight @ (x - centre) ** 2)
+    exponent = float(weight @ ((x - centre) * y)) / strength
+    rest = y - np.average(y, weights=weight) - exponent * (x - centre)
+    excess = float(weight @ rest**2) / (len(seen) - 2) if len(seen) > 2 else 1.0
+    return exponent, sqrt(max(excess, 1.0) / strength)
+
+
+def distance_at(comparison: MeanComparison, index: int) -> tuple[float, float]:
+    """True RMS distance of the means after one step with its standard error, from the confidence interval."""
+    value = sqrt(max(comparison.unbiased_squared[index], 0.0))
+    low, high = (sqrt(side[index]) for side in (comparison.unbiased_squared_low, comparison.unbiased_squared_high))
+    return value, (high - low) / (2 * _Z95)
+
+
+def extrapolate(
+    widths: Sequence[int], differences: Float[np.ndarray, "width point"], floors: Sequence[float]
+) -> tuple[float, float, float, float]:
+    """Difference at infinite width from differences at several widths, after one step.
+
+    Returns:
+        RMS distance of the extrapolated difference, its noise floor, the squared distance without noise, and the RMS
+        coefficient of 1/n without noise.
+    """
+    inverse = 1 / np.array(widths, dtype=float)
+    floor = np.array(floors)
+    weight = np.ones_like(inverse) if np.any(floor <= 0) else floor**-2.0
+    design = np.stack([np.ones_like(inverse), inverse], axis=1) * np.sqrt(weight)[:, None]
+    solve = np.linalg.pinv(design) * np.sqrt(weight)  # (2, width): intercept and slope from the differences
+    intercept, slope = solve @ differences
+    noise = solve**2 @ floor**2
+    squared = float(np.mean(intercept**2))
+    bias = float(np.mean(slope**2)) - noise[1]
+    return sqrt(squared), sqrt(noise[0]), squared - float(noise[0]), sqrt(max(bias, 0.0))
+
+
+def member_scaling(a: Sample, b: Sample, step: int, number: int, floor: float) -> MemberScaling:
+    """RMS distance of the means of the first 2, 4, 8, ... units of both ensembles, after the step with index `step`."""
+    most = min(a.units, b.units)
+    counts = [2**power for power in range(1, most.bit_length()) if 2**power < most] + [most]
+    squares = np.zeros(len(counts))
+    for start, stop in point_blocks(a.points):
+        slabs = [sample.slab(step, start, stop)[:most] for sample in (a, b)]
+        total = np.cumsum(slabs[0].astype(np.float64) - slabs[1], axis=0)
+        squares += [np.sum(np.square(total[count - 1] / count)) for count in counts]
+    batch = a.members // a.units
+    # the floor of all members, when the two ensembles are cut to the same size
+    return MemberScaling(
+        step=number,
+        members=tuple(count * batch for count in counts),
+        distance=tuple(np.sqrt(squares / a.points).tolist()),
+        floor=tuple(floor * sqrt(most / count) if floor > 0 else nan for count in counts),
+    )
