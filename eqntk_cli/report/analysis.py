@@ -1,0 +1,146 @@
+"""From paths of runs to the whole report: read, match, measure, judge."""
+
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import eqntk_cli
+from eqntk_cli.errors import DataError
+from eqntk_cli.report.match import Pair, match
+from eqntk_cli.report.model import SCHEMA, Analysis
+from eqntk_cli.report.pair import Ensembles, PairResult, analyse_pair
+from eqntk_cli.report.provenance import Provenance, RunInfo
+from eqntk_cli.report.read import ENSEMBLES, Run, open_runs
+from eqntk_cli.report.statistics.comparison import Settings
+from eqntk_cli.report.sweeps import extrapolations, learning_curves, width_scalings
+from eqntk_cli.report.verdict import controls_hold, first_line, overall
+from eqntk_cli.runs import provenance
+
+
+def analyse(
+    paths: Sequence[str],
+    *,
+    margin: float = 0.10,
+    level: float = 0.05,
+    resamples: int = 999,
+    seed: int = 0,
+    partial: bool = False,
+    scratch: Path | None = None,
+) -> Analysis:
+    """The analysis of all runs under the given paths.
+
+    Args:
+        paths: run folders, folders of them, globs, or Weights & Biases paths.
+        margin: largest difference that counts as none, as a share of the RMS of mu_t (or of the ensembles' mean).
+        level: chance of a wrong "different", and of a wrong "equivalent".
+        resamples: shuffles or sign flips of every test.
+        seed: of the resampling.
+        partial: take runs that are being written with what they have, and list runs that fit nowhere.
+        scratch: folder for temporary files (a fraction of the runs' size); the system's by default.
+
+    Raises:
+        StorageError, DataError, ConfigError, NumericalError: runs that cannot be read or compared; says why.
+    """
+    begun = time.monotonic()
+    runs = open_runs([str(path) for path in paths], partial=partial)
+    if not runs:
+        raise DataError("none of the runs has two complete members yet; wait until the first blocks are written.")
+    pairs, unmatched = match(runs, partial=partial)
+    settings = Settings(margin=margin, level=level, resamples=resamples, seed=seed)
+    results = _analyse_pairs(pairs, settings, scratch)
+    analyses = tuple(result.analysis for result in results)
+    outcome = overall(analyses)
+    return Analysis(
+        schema=SCHEMA,
+        first_line=first_line(analyses, outcome, margin),
+        outcome=outcome,
+        controls_ok=controls_hold(analyses),
+        margin=margin,
+        level=level,
+        pairs=analyses,
+        scalings=tuple(width_scalings(results)),
+        extrapolations=tuple(extrapolations(results)),
+        learning_curves=tuple(learning_curves(results)),
+        runs=tuple(_info(run) for run in runs),
+        unmatched=tuple(unmatched),
+        provenance=Provenance(
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            command=provenance.command(),
+            version=eqntk_cli.__version__,
+            versions=provenance.versions(),
+            git_commit=provenance.git_commit(),
+            host=provenance.host(),
+            seed=seed,
+            seconds=time.monotonic() - begun,
+        ),
+    )
+
+
+def _analyse_pairs(pairs: Sequence[Pair], settings: Settings, scratch: Path | None) -> list[PairResult]:
+    """One pair after another; what was read for one is dropped before the next."""
+    results = []
+    for name, pair in zip(_names(pairs), pairs, strict=True):
+        folder = Path(tempfile.mkdtemp(prefix="eqntk-report-", dir=scratch))
+        try:
+            results.append(analyse_pair(pair, name, Ensembles(folder), settings))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    return results
+
+
+def _names(pairs: Sequence[Pair]) -> list[str]:
+    """Short names, numbered where several pairs would share one."""
+    records = [pair.gcnn.record for pair in pairs]
+    plain = [f"{record.dataset}-{record.group}-n{record.width}" for record in records]
+    total, seen, names = Counter(plain), Counter[str](), []
+    for name in plain:
+        seen[name] += 1
+        names.append(name if total[name] == 1 else f"{name}-{seen[name]}")
+    return names
+
+
+def _info(run: Run) -> RunInfo:
+    record = run.record
+    return RunInfo(
+        run_id=record.run_id,
+        path=str(run.folder),
+        state=record.state,
+        role=record.role,
+        control=record.control,
+        model=record.model,
+        augmentation=record.augmentation,
+        coupling=record.coupling,
+        group=record.group,
+        dataset=record.dataset,
+        task=record.task or "regression",
+        label=record.label,
+        width=record.width,
+        members=record.members,
+        members_used=record.members_done if record.model in ENSEMBLES else None,
+        n_train=len(run.samples_of("train")),
+        n_test=len(run.samples_of("test")),
+        n_ood=len(run.samples_of("ood")),
+        step_size=float("nan") if record.step_size is None else record.step_size,
+        stability_limit=record.stability_limit,
+        seed=record.seed,
+        precision=record.precision,
+        invariance_error=record.invariance_error,
+        fingerprint=(record.fingerprint or {}).get("all", ""),
+        architecture=dict(record.architecture),
+        training=dict(record.training),
+        git_commit=record.git_commit,
+        versions=dict(record.versions),
+        host=record.host,
+        devices=tuple(record.devices),
+        command=record.command,
+        started=record.started,
+        stopped=record.stopped,
+        seconds=record.seconds,
+        member_steps_per_second=record.member_steps_per_second,
+        peak_memory_bytes=record.peak_memory_bytes,
+        notes=tuple(record.notes),
+    )

@@ -1,0 +1,83 @@
+"""In what two runs differ, as far as it decides whether they may be compared; each difference in words."""
+
+from collections.abc import Mapping
+from math import isclose
+
+from eqntk_cli.report.read import Run
+from eqntk_cli.runs.record import Record
+
+# settings from which the step size or the kernel's own numbers follow; the step size itself is compared
+_DERIVED = ("step_size", "step_fraction", "ridge", "record_steps")
+_SAME_STEP = 1e-5  # relative; the same step size worked out on two machines
+
+
+def differences(a: Run, b: Run) -> dict[str, str]:
+    """What differs between two runs, by key: data, task, group, architecture, training, steps, width, coupling.
+
+    Which model it is, its seed, members and precision do not count; the seed does where members are coupled.
+    """
+    one, two = a.record, b.record
+    found = _data(one, two)
+    found |= _entries("architecture", one.architecture, two.architecture)
+    training = [{key: value for key, value in run.training.items() if key not in _DERIVED} for run in (one, two)]
+    found |= _entries("training", *training)
+    for key in ("task", "group", "width", "coupling"):
+        if "ntk" not in (one.model, two.model) or key in ("task", "group"):
+            found |= _entry(key, getattr(one, key), getattr(two, key))
+    if one.coupling == "shared" and two.coupling == "shared":
+        found |= _entry("seed", one.seed, two.seed)
+    if list(one.record_steps) != list(two.record_steps):
+        found["record_steps"] = f"steps {_short(one.record_steps)} and {_short(two.record_steps)}"
+    if not _same_step(one, two):
+        found["step_size"] = f"step_size {one.step_size} and {two.step_size}"
+    augmentations = {run.augmentation for run in (one, two) if run.model == "augmented_ensemble"} - {"orbit", "haar"}
+    if augmentations:
+        found["augmentation"] = f"augmentation {', '.join(map(str, augmentations))} instead of orbit"
+    return found
+
+
+def follows_from_group(a: Run, b: Run) -> bool:
+    """Whether both step sizes were set to auto alike, so that they differ only as the groups do."""
+    one, two = a.record.training, b.record.training
+    keys = ("step_size", "step_fraction")
+    return one.get("step_size") == "auto" and all(one.get(key) == two.get(key) for key in keys)
+
+
+def named(found: Mapping[str, str]) -> str:
+    """The differences in one line."""
+    words = list(found.values())
+    return "; ".join(words[:4]) + (f"; and {len(words) - 4} more" if len(words) > 4 else "")
+
+
+def _data(one: Record, two: Record) -> dict[str, str]:
+    if one.fingerprint is None or two.fingerprint is None:
+        return {"data": "the data of one of them are not on record"}
+    parts = [part for part in ("train", "test", "ood") if one.fingerprint.get(part) != two.fingerprint.get(part)]
+    if not parts and one.fingerprint.get("all") != two.fingerprint.get("all"):
+        parts = ["all"]
+    if not parts:
+        return {}
+    sets = f" ({one.dataset} and {two.dataset})" if one.dataset != two.dataset else ""
+    return {"data": f"other {', '.join(parts)} data by fingerprint{sets}"}
+
+
+def _entries(key: str, one: Mapping[str, object], two: Mapping[str, object]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in sorted(set(one) | set(two)):
+        found |= _entry(f"{key}.{name}", one.get(name), two.get(name))
+    return found
+
+
+def _entry(key: str, one: object, two: object) -> dict[str, str]:
+    return {} if one == two else {key: f"{key} {one} and {two}"}
+
+
+def _same_step(one: Record, two: Record) -> bool:
+    if one.step_size is None or two.step_size is None:
+        return one.step_size is two.step_size
+    return isclose(one.step_size, two.step_size, rel_tol=_SAME_STEP)
+
+
+def _short(steps: list[int]) -> str:
+    shown = ",".join(map(str, steps[:4]))
+    return f"{shown},... ({len(steps)} up to {steps[-1]})" if len(steps) > 4 else shown

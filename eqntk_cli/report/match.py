@@ -1,0 +1,138 @@
+"""Which runs belong together: pairs of subjects, their infinite ensemble, and the controls that must fail.
+
+A pair is one augmented and one gcnn ensemble that agree in data, architecture, group, training, steps and width. A
+control pair agrees in the same way except for the one thing that the control declares. What fits nowhere is refused,
+and the difference is named.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from eqntk_cli.errors import ConfigError
+from eqntk_cli.report.differences import differences, follows_from_group, named
+from eqntk_cli.report.provenance import Unmatched
+from eqntk_cli.report.read import Run
+
+_CHANGED = {"no_augmentation": "augmentation", "other_group": "group", "other_step_size": "step_size"}
+_PARTNER = {"augmented_ensemble": "gcnn_ensemble", "gcnn_ensemble": "augmented_ensemble"}
+
+
+@dataclass(frozen=True)
+class Control:
+    """A control run with the subject that it is compared with."""
+
+    run_a: Run  # the augmented ensemble of the two
+    run_b: Run  # the gcnn ensemble of the two
+    kind: str
+    changed: str
+
+
+@dataclass
+class Pair:
+    """One matched pair."""
+
+    augmented: Run
+    gcnn: Run
+    theory: Run | None = None
+    controls: list[Control] = field(default_factory=list)
+
+    @property
+    def coupled(self) -> bool:
+        """Whether member m of both ensembles started from the same weights."""
+        return self.augmented.record.coupling == "shared"
+
+
+def match(runs: Sequence[Run], *, partial: bool = False) -> tuple[list[Pair], list[Unmatched]]:
+    """Pairs with their theory and controls, and the runs that belong to none.
+
+    Args:
+        runs: all runs that were given.
+        partial: list runs that fit nowhere instead of refusing them (a sweep may be half done).
+
+    Raises:
+        ConfigError: there is no pair, or a run fits nowhere; names the difference to its nearest counterpart.
+    """
+    subjects = [run for run in runs if run.record.role == "subject" and run.is_ensemble]
+    pairs = _pairs(subjects)
+    used = {id(run) for pair in pairs for run in (pair.augmented, pair.gcnn)}
+    for run in runs:
+        if run.record.model == "ntk":
+            fitting = [pair for pair in pairs if pair.theory is None and not differences(run, pair.gcnn)]
+            for pair in fitting:
+                pair.theory = run
+            used |= {id(run)} if fitting else set()
+        elif run.record.role == "control" and _attach(run, pairs):
+            used.add(id(run))
+    unmatched = [Unmatched(run.name, _reason(run, subjects, pairs)) for run in runs if id(run) not in used]
+    if not pairs or (unmatched and not partial):
+        raise ConfigError(_refusal(pairs, unmatched))
+    order = sorted(pairs, key=lambda pair: (pair.gcnn.record.dataset, pair.gcnn.record.group, _width(pair.gcnn)))
+    return order, unmatched
+
+
+def _pairs(subjects: Sequence[Run]) -> list[Pair]:
+    pairs = []
+    free = [run for run in subjects if run.record.model == "augmented_ensemble"]
+    for gcnn in (run for run in subjects if run.record.model == "gcnn_ensemble"):
+        fitting = [run for run in free if not differences(run, gcnn)]
+        if fitting:
+            chosen = min(fitting, key=lambda run: (run.record.seed != gcnn.record.seed, run.record.seed))
+            free.remove(chosen)
+            pairs.append(Pair(augmented=chosen, gcnn=gcnn))
+    return pairs
+
+
+def _attach(run: Run, pairs: Sequence[Pair]) -> bool:
+    """Add a control to every pair with a subject from which it differs in the declared thing alone."""
+    attached = False
+    for pair in pairs:
+        gcnn = run.record.model == "gcnn_ensemble"
+        subject = pair.augmented if gcnn else pair.gcnn
+        found = differences(run, subject)
+        if not _is_declared(run, subject, found):
+            continue
+        ends = (subject, run) if gcnn else (run, subject)
+        pair.controls.append(Control(*ends, str(run.record.control), named(found)))
+        attached = True
+    return attached
+
+
+def _is_declared(run: Run, subject: Run, found: dict[str, str]) -> bool:
+    declared = _CHANGED.get(run.record.control or "")
+    others = set(found) - {declared}
+    if declared == "group" and follows_from_group(run, subject):
+        others -= {"step_size"}
+    return declared in found and not others
+
+
+def _reason(run: Run, subjects: Sequence[Run], pairs: Sequence[Pair]) -> str:
+    """Why a run fits nowhere: the fewest differences to anything that it could have been compared with."""
+    if run.record.model == "ntk":
+        others = [pair.gcnn for pair in pairs] or list(subjects)
+    else:
+        others = [other for other in subjects if other.record.model == _PARTNER[run.record.model]]
+    others = [other for other in others if other is not run]
+    if not others:
+        wanted = "ensemble" if run.record.model == "ntk" else _PARTNER[run.record.model]
+        return f"there is no {wanted} among the runs to compare it with"
+    found, nearest = min(((differences(run, other), other) for other in others), key=lambda entry: len(entry[0]))
+    if run.record.role != "control":
+        return f"differs from {nearest.name} in {named(found)}" if found else f"{nearest.name} has a partner already"
+    declared = _CHANGED.get(run.record.control or "", "nothing")
+    if declared not in found:
+        return f"declared as control {run.record.control}, but does not differ from {nearest.name} in {declared}"
+    rest = {key: words for key, words in found.items() if key != declared}
+    return f"control {run.record.control} differs from {nearest.name} also in {named(rest)}"
+
+
+def _refusal(pairs: Sequence[Pair], unmatched: Sequence[Unmatched]) -> str:
+    said = ". ".join(f"{each.run_id}: {each.reason}" for each in unmatched[:3])
+    if not pairs:
+        said = said or "no ensembles with role=subject among the runs"
+        return f"no pair of an augmented_ensemble and a gcnn_ensemble can be compared. {said}."
+    more = f" ({len(unmatched) - 3} more such runs)" if len(unmatched) > 3 else ""
+    return f"not comparable with the other runs. {said}{more}. Leave them out, or list them with --partial."
+
+
+def _width(run: Run) -> int:
+    return run.record.width or 0
