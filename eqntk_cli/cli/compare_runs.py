@@ -35,6 +35,7 @@ Require = Annotated[
         metavar="equivalent", help="Leave with status 0 if the runs are equivalent, 1 if different, 3 if open."
     ),
 ]
+Partial = Annotated[bool, typer.Option("--partial", help="Take unfinished runs with the members that they have.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Look again while runs are written; Ctrl-C ends it.")]
 Every = Annotated[float, typer.Option(help="Seconds between two looks of --watch.", min=0.1)]
 Tracking = Annotated[
@@ -49,6 +50,7 @@ def compare_runs(
     margin: Margin = 0.1,
     as_json: AsJson = False,
     require: Require = None,
+    partial: Partial = False,
     watch: Watch = False,
     every: Every = 5.0,
     tracking: Tracking = "auto",
@@ -63,7 +65,7 @@ def compare_runs(
         raise ConfigError("--watch goes on until Ctrl-C, so --json and --require have no place beside it; drop one.")
     if watch:
         _watch(runs, out, margin, every)
-    analysis, page = _report(runs, out, margin)
+    analysis, page = _report(runs, out, margin, partial=partial)
     if as_json:
         _print_json(analysis, page)
     else:
@@ -84,21 +86,23 @@ def _check(margin: float, require: str | None, tracking: str) -> None:
         raise ConfigError(f"--tracking {tracking} is not possible; expected {' | '.join(TRACKING_MODES)}.")
 
 
-def _report(runs: list[str], out: Path | None, margin: float) -> tuple["Analysis", Path]:
+def _report(runs: list[str], out: Path | None, margin: float, *, partial: bool) -> tuple["Analysis", Path]:
     from eqntk_cli.report.analysis import analyse
     from eqntk_cli.report.export import write_report
     from eqntk_cli.report.files import free_folder, require_free
 
     if out is not None:
         require_free(out)  # before minutes of work
-    analysis = analyse(runs, margin=margin)
+    analysis = analyse(runs, margin=margin, partial=partial)
     folder = out or free_folder(_beside(analysis), [run.run_id for run in analysis.runs])
     return analysis, write_report(analysis, folder)
 
 
 def _beside(analysis: "Analysis") -> Path:
-    """The folder that holds all the runs; the current one where they have none in common."""
-    parents = {Path(run.path).resolve().parent for run in analysis.runs}
+    """The folder that holds all the runs; the current one where they have none in common, or were downloaded."""
+    from eqntk_cli.report.remote import cache_folder
+
+    parents = {Path(run.path).resolve().parent for run in analysis.runs} - {cache_folder().resolve()}
     return parents.pop() if len(parents) == 1 else Path.cwd()
 
 
@@ -140,7 +144,7 @@ class _Screen:
         """Read the runs, write the report and draw the table on a cleared terminal."""
         from rich.console import Console
 
-        analysis, page = _report(self.runs, self.out, self.margin)
+        analysis, page = _report(self.runs, self.out, self.margin, partial=True)
         self.out = page.parent
         Console().clear()
         _print_table(analysis, page)

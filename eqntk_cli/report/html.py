@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from eqntk_cli.report.model import Analysis, PairAnalysis
 from eqntk_cli.report.provenance import RunInfo
 from eqntk_cli.report.style import css_variables
-from eqntk_cli.report.summary import controls_line, facts
+from eqntk_cli.report.summary import controls_line, distinguished, facts
 from eqntk_cli.report.tables.runs import ON_SCREEN, run_table, selected, unmatched_table
 from eqntk_cli.report.tables.table import Table, integer, number, setting
 from eqntk_cli.report.tables.verdicts import verdict_table
@@ -25,9 +25,10 @@ TEMPLATES = Path(__file__).parent / "templates"
 ACROSS_TABLES = ("widths", "extrapolations", "learning_curves")
 PAIR_TABLES = ("variances", "orbits", "metrics", "members")
 _VERDICT_COLUMNS = (
-    *("title", "width", "members_augmented", "members_gcnn", "coupled", "verdict", "largest_difference", "bound"),
-    *("margin", "p_value", "members_to_decide", "controls"),
+    *("title", "width", "members_augmented", "members_gcnn", "verdict", "largest_difference", "bound", "p_value"),
+    *("members_to_decide", "controls"),
 )
+_CONTROL_COLUMNS = ("control", "changed", "verdict", "largest_difference", "p_value", "run_a", "run_b")
 _STEP_COLUMNS = (
     *("step", "rms_distance", "noise_floor", "unbiased_squared", "unbiased_squared_low", "unbiased_squared_high"),
     *("upper_bound", "margin", "equivalent", "p_step", "p_corrected", "reference_rms", "members_to_decide"),
@@ -40,6 +41,7 @@ def html_page(
     """The whole page; `missing` figures, which could not be drawn, are named with what they need."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    analysis = distinguished(analysis)
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     drawn = _figures(figures)
     across = {
@@ -94,9 +96,9 @@ def _section(
         table = step_table_of(pair, steps, "theory", comparison=theory.name, split=theory.split)
         folded.append(_titled(table, f"{theory.name}, {theory.split} points: against the infinite-width mean mu_t"))
     own = [tables[name].only(pair=pair.name).columns_with_values() for name in PAIR_TABLES if name in tables]
-    controls = (
-        tables["controls"].only(pair=pair.name) if "controls" in tables else Table("controls", "Controls", (), ())
-    )
+    controls = Table("controls", "Controls", (), ())
+    if "controls" in tables:
+        controls = selected(tables["controls"].only(pair=pair.name), _CONTROL_COLUMNS)
     return {
         "pair": pair,
         "facts": facts(pair),

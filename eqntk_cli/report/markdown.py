@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from eqntk_cli.report.html import ACROSS_TABLES, PAIR_TABLES, commands, step_table_of
 from eqntk_cli.report.model import Analysis, PairAnalysis
-from eqntk_cli.report.summary import controls_line, facts
+from eqntk_cli.report.summary import controls_line, distinguished, facts
 from eqntk_cli.report.tables.runs import ON_SCREEN, run_table, selected, unmatched_table
 from eqntk_cli.report.tables.table import Table, printable, setting
 from eqntk_cli.report.tables.verdicts import verdict_table
@@ -29,6 +29,7 @@ _SPECIAL = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>#|~$"})
 
 def markdown_page(analysis: Analysis, tables: dict[str, Table], figures: Sequence["Rendered"]) -> str:
     """The whole report; figures are linked from the folder `figures`."""
+    analysis = distinguished(analysis)
     parts = [f"**{plain(analysis.first_line)}**"]
     parts.append(
         f"Margin {setting(analysis.margin)} of the RMS prediction, level {setting(analysis.level)}, both fixed before "
@@ -73,7 +74,7 @@ def plain(words: str) -> str:
 
 
 def _pair(pair: PairAnalysis, tables: dict[str, Table], figures: Sequence["Rendered"]) -> list[str]:
-    parts = [f"## {plain(pair.title)}", f"**{pair.verdict.outcome}**: {plain(pair.verdict.sentence)}"]
+    parts = [f"## {plain(pair.title)}", f"**{plain(pair.verdict.sentence)}**"]
     parts.append("\n".join(f"- {plain(name)}: {plain(value)}" for name, value in facts(pair)))
     parts.append("\n".join(f"- {plain(note)}" for note in pair.notes))
     parts += [_figure(figure) for figure in figures if figure.drawing.section == pair.name]

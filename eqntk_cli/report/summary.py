@@ -1,8 +1,20 @@
 """The few lines and numbers that stand at the top of every output: HTML, Markdown, terminal and --json alike."""
 
+from collections import Counter
+from dataclasses import replace
+
 from eqntk_cli.report.model import SCHEMA, Analysis, PairAnalysis
 from eqntk_cli.report.tables.table import integer, number, p_value, percent, setting
 from eqntk_cli.report.tables.verdicts import controls_in_words, worst_bound
+
+
+def distinguished(analysis: Analysis) -> Analysis:
+    """The analysis with the name of a pair added to its title where several pairs have the same one."""
+    often = Counter(pair.title for pair in analysis.pairs)
+    pairs = (
+        replace(pair, title=f"{pair.title} ({pair.name})") if often[pair.title] > 1 else pair for pair in analysis.pairs
+    )
+    return replace(analysis, pairs=tuple(pairs))
 
 
 def controls_line(analysis: Analysis) -> str:

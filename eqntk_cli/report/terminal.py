@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from eqntk_cli.report.model import Analysis, PairAnalysis, Verdict
-from eqntk_cli.report.summary import controls_line
+from eqntk_cli.report.summary import controls_line, distinguished
 from eqntk_cli.report.tables.table import integer, p_value, percent, printable, setting
 from eqntk_cli.report.tables.verdicts import worst_bound
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 _COLOURS = {"equivalent": "green", "different": "red", "undecided": "yellow"}
-_HEADINGS = ("comparison", "width", "members", "verdict", "difference", "bound", "p")
+_HEADINGS = ("comparison", "members", "verdict", "differ", "bound", "p")
+_SENTENCES = 5  # pairs whose verdict is also given in words
 
 
 def print_verdicts(analysis: Analysis, console: "Console") -> None:
@@ -22,18 +23,14 @@ def print_verdicts(analysis: Analysis, console: "Console") -> None:
     from rich.table import Table
     from rich.text import Text
 
+    analysis = distinguished(analysis)
     good = analysis.controls_ok and analysis.outcome == "equivalent"
     console.print(Text(printable(analysis.first_line), style="bold green" if good else "bold"), width=_width(console))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, width=_width(console))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), width=_width(console))
     for heading in _HEADINGS:
-        words = heading in ("comparison", "verdict")
-        table.add_column(
-            heading,
-            justify="left" if words else "right",
-            no_wrap=heading != "comparison",
-            overflow="fold",
-            ratio=1 if heading == "comparison" else None,
-        )
+        first = heading == _HEADINGS[0]
+        words = first or heading == "verdict"
+        table.add_column(heading, justify="left" if words else "right", no_wrap=not first, ratio=1 if first else None)
     for pair in analysis.pairs:
         table.add_row(*_row(printable(pair.title), pair, pair.verdict, pair.test.p_value))
         for control in pair.controls:
@@ -42,6 +39,8 @@ def print_verdicts(analysis: Analysis, console: "Console") -> None:
             table.add_row(*row, style="dim" if control.as_expected else "bold")
     if analysis.pairs:
         console.print(table)
+    for pair in [pair for pair in analysis.pairs if pair.verdict.outcome != "equivalent"][:_SENTENCES]:
+        console.print(Text(printable(f"{pair.title}: {pair.verdict.sentence}")), width=_width(console))
     margin = f"Margin {setting(analysis.margin)} of the RMS prediction, level {setting(analysis.level)}."
     console.print(Text(f"{margin} {controls_line(analysis)}"), width=_width(console))
     for run in analysis.unmatched:
@@ -55,12 +54,10 @@ def _row(name: str, pair: PairAnalysis, verdict: Verdict, p: float, *, bound: bo
     members = integer(test.members_a)
     if bound and test.members_b != test.members_a:
         members += f"/{integer(test.members_b)}"
-    word = outcome if verdict.members_to_decide is None else f"{outcome} ({integer(verdict.members_to_decide)})"
     return [
         Text(name),
-        integer(pair.width) if bound else "",
         members if bound else "",
-        Text(word, style=_COLOURS.get(outcome, "")),
+        Text(outcome, style=_COLOURS.get(outcome, "")),
         percent(verdict.size),
         percent(worst_bound(pair)) if bound else "",
         p_value(p),

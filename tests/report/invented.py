@@ -94,7 +94,7 @@ def comparison(name: str, split: str = "test", scale: float = 1.0, paired: bool 
 
 
 def _verdict(outcome: Outcome, size: float) -> Verdict:
-    sentence = f"{outcome}: the largest difference is {100 * size:.1f} % of the RMS prediction."
+    sentence = f"{str(outcome).capitalize()}: the largest difference is {100 * size:.1f} % of the RMS prediction."
     members = 240 if outcome == Outcome.UNDECIDED else None
     return Verdict(outcome, sentence, False, size, 10, members, 0.05, 0.1)
 

@@ -27,10 +27,10 @@ class Reader(ModuleType):
     def __init__(self) -> None:
         super().__init__("eqntk_cli.report.analysis")
         self.found: Analysis | BaseException = analysis()
-        self.asked: list[tuple[list[str], float]] = []
+        self.asked: list[tuple[list[str], float, bool]] = []
 
-    def analyse(self, paths: list[str], margin: float) -> Analysis:
-        self.asked.append((paths, margin))
+    def analyse(self, paths: list[str], *, margin: float, partial: bool) -> Analysis:
+        self.asked.append((paths, margin, partial))
         if isinstance(self.found, BaseException):
             raise self.found
         return self.found
@@ -85,9 +85,11 @@ def test_table_fits_80_columns_and_names_stay_words(reader: Reader, call: Call, 
     assert lines[-1] == f"Report: {tmp_path / 'out' / 'report.html'}"
     assert "\x1b" not in result.out
     table = result.out[: result.out.index("Margin")]
-    assert table.count("[bold") == 2
-    assert "undecided (240)" in result.out
-    assert reader.asked == [(["runs"], 0.2)]
+    assert table.count("[bold") == 4
+    assert "undecided" in table
+
+    assert "Undecided: the largest difference" in " ".join(result.out.split())
+    assert reader.asked == [(["runs"], 0.2, False)]
 
 
 @pytest.mark.parametrize(
@@ -145,6 +147,7 @@ def test_interruption_has_its_own_status(reader: Reader, call: Call) -> None:
     reader.found = KeyboardInterrupt()
     assert call("runs").status == 130
     assert call("runs", "--watch").status == 130
+    assert [partial for _, _, partial in reader.asked] == [False, True]  # a sweep in progress is looked at as it is
 
 
 def test_tracking_gets_tables_and_the_folder_when_asked(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,6 +114,13 @@ def test_nothing_to_draw_is_none_and_named() -> None:
     }
 
 
+def test_no_name_leads_out_of_the_folder_of_figures() -> None:
+    whole = analysis(scaling=False)
+    pair = replace(whole.pairs[0], name="../../etc/a b<c>")
+    names = [one.name for one in catalogue.drawings_of(replace(whole, pairs=(pair,)))]
+    assert names[0] == "etc-a-b-c-distance"
+
+
 def test_orbits_without_images_say_so() -> None:
     (drawing,) = [one for one in catalogue.drawings_of(analysis(images=False)) if one.name == "pair-1-orbits"]
     assert "no images" in drawing.caption

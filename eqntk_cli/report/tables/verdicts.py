@@ -14,7 +14,7 @@ _VERDICT = (
     Column("coupled", "Same starts", yes_no),
     Column("verdict", "Verdict"),
     Column("largest_difference", "Largest difference", percent),
-    Column("bound", "95 % bound, worst step", percent),
+    Column("bound", "95 % bound", percent),
     Column("worst_step", "Worst step", integer),
     Column("margin", "Margin", setting),
     Column("p_value", "p, same mean", p_value),
@@ -64,9 +64,9 @@ def verdict_table(analysis: Analysis) -> Table:
     """One row per matched pair: the answer and the numbers on which it stands."""
     note = (
         "Largest difference: largest RMS distance with the noise removed, in units of the RMS of the mean prediction "
-        "at that step. 95 % bound: the true distance is smaller with 95 % confidence; the pair is equivalent when it "
-        "stays below the margin at every recorded step t > 0. p: chance of so large a distance, at any of the steps, "
-        "if both means were the same."
+        "at that step. 95 % bound (at the worst step): the true distance is smaller with 95 % confidence; the pair is "
+        "equivalent when it stays below the margin at every recorded step t > 0. p: chance of so large a distance, at "
+        "any of the steps, if both means were the same."
     )
     rows = tuple(_verdict_row(pair) for pair in analysis.pairs)
     return Table("verdicts", "Verdicts", _VERDICT, rows, note)
