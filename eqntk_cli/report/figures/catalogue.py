@@ -131,4 +131,4 @@ def _of_pair(pair: PairAnalysis, invariance_error: float | None) -> list[Drawing
 
 def _file_name(words: str) -> str:
     """The words as the name of a file in the folder of figures and nowhere else."""
-    return re.sub(r"[^A-Za-z0-9-]+", "-", words).strip("-")[-120:]
+    return re.sub(r"[^A-Za-z0-9]+", "-", words).strip("-")[-120:]
