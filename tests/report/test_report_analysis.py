@@ -1,0 +1,174 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from simulated import World, draw, write_control, write_ensemble, write_study
+
+from eqntk_cli.errors import DataError
+from eqntk_cli.report.analysis import analyse
+from eqntk_cli.report.model import SCHEMA, Outcome
+
+WORLD = World(n_train=4, n_test=12, n_ood=5, steps=(0, 30, 100))
+
+
+def test_coupled_wide_ensembles_are_equivalent_and_the_control_is_not(tmp_path):
+    report = analyse([str(write_study(tmp_path, WORLD, widths=(4096,), coupled=True))], resamples=199)
+    (pair,) = report.pairs
+    assert report.outcome is Outcome.EQUIVALENT
+    assert report.controls_ok
+    assert report.first_line.startswith("Equivalent: 1 of 1 pair equivalent (margin 0.1 of the RMS prediction")
+    assert (pair.test.test, pair.test.paired) == ("sign flips", True)
+    assert pair.controls[0].comparison.paired
+    assert [each.name for each in pair.theory] == ["augmented - theory", "gcnn - theory"] * 2
+    assert [(each.model, each.split) for each in pair.orbits] == [
+        ("augmented_ensemble", "test"),
+        ("augmented_ensemble", "ood"),
+    ]
+    assert {each.model for each in pair.metrics} == {"augmented_ensemble", "gcnn_ensemble", "ntk"}
+
+
+def test_numbers_are_those_of_the_arrays(tmp_path):
+    """Distances, floors and margins of a report against numpy on the whole predictions."""
+    study = write_study(tmp_path, WORLD, members=30)
+    (pair,) = analyse([str(study)], resamples=99).pairs
+    a, b = (draw(WORLD, model, 30, 64)[:, :, 0].astype(np.float64) for model in ("augmented_ensemble", "gcnn_ensemble"))
+    for split, places in (("test", slice(4, 16)), ("ood", slice(16, 21))):
+        found = getattr(pair, split)
+        one, two = a[:, :, places], b[:, :, places]
+        difference = one.mean(0) - two.mean(0)
+        noise = one.var(0, ddof=1) / 30 + two.var(0, ddof=1) / 30
+        mu = WORLD.mean()[:, places]
+        assert found.rms_distance == pytest.approx(np.sqrt(np.mean(difference**2, axis=(1, 2))), rel=1e-4)
+        assert found.noise_floor == pytest.approx(np.sqrt(noise.mean(axis=(1, 2))), rel=1e-4)
+        assert found.margin == pytest.approx(0.1 * np.sqrt(np.mean(mu**2, axis=(1, 2))), rel=1e-6)
+    assert pair.train is not None
+    predicted = next(each for each in pair.variances if (each.model, each.split) == ("gcnn_ensemble", "test"))
+    assert predicted.measured == pytest.approx(b[:, :, 4:16].var(0, ddof=1).mean(axis=(1, 2)), rel=1e-4)
+    assert all(abs(ratio - 1) < 4 * error for ratio, error in zip(predicted.ratio, predicted.ratio_error, strict=True))
+
+
+def test_batches_of_many_members_give_the_same_distances(tmp_path):
+    members = 420  # batches of three
+    study = write_study(tmp_path, WORLD, members=members, control=False, theory=False)
+    (pair,) = analyse([str(study)], resamples=99).pairs
+    a, b = (
+        draw(WORLD, model, members, 64)[:, :, 0, 4:16].astype(np.float64)
+        for model in ("augmented_ensemble", "gcnn_ensemble")
+    )
+    difference, noise = a.mean(0) - b.mean(0), (a.var(0, ddof=1) + b.var(0, ddof=1)) / members
+    assert pair.test.rms_distance == pytest.approx(np.sqrt(np.mean(difference**2, axis=(1, 2))), rel=1e-4)
+    assert pair.test.noise_floor == pytest.approx(np.sqrt(noise.mean(axis=(1, 2))), rel=0.15)  # from 140 batches
+    assert pair.test.members_a == members
+    assert "no ntk run among the runs" in pair.notes[0]
+
+
+def test_a_planted_difference_is_found(tmp_path):
+    world = replace(WORLD, unlike=0.8)
+    report = analyse([str(write_study(tmp_path, world, members=40, control=False))], resamples=199)
+    assert report.outcome is Outcome.DIFFERENT
+    assert report.first_line.startswith("WARNING: no pair has a control")
+    assert report.pairs[0].verdict.size == pytest.approx(0.8, rel=0.3)
+
+
+def test_a_control_that_passes_is_said_first(tmp_path):
+    study = write_study(tmp_path, WORLD, widths=(4096,), coupled=True, control=False)
+    blind = replace(WORLD, unlike=-0.8)  # write_control adds 0.8: the control then agrees
+    write_control(study / "control", blind, 24, 4096, coupled=True)
+    report = analyse([str(study)], resamples=199)
+    assert not report.controls_ok
+    assert "WARNING: a control that must come out different did not (no_augmentation" in report.first_line
+
+
+def test_a_sweep_over_widths_shows_the_expected_slopes(tmp_path):
+    report = analyse([str(write_study(tmp_path, WORLD, widths=(64, 256, 1024), coupled=True))], resamples=49)
+    scalings = {each.quantity: each for each in report.scalings}
+    member = scalings["difference per member"]
+    assert member.widths == (64, 256, 1024)
+    assert abs(member.exponent - member.expected) < 4 * member.exponent_error + 0.02
+    assert set(scalings) == {
+        "difference per member",
+        "distance of the means",
+        "augmented - theory",
+        "gcnn - theory",
+    }
+    assert [each.name for each in report.extrapolations] == [
+        "augmented - gcnn",
+        "augmented - theory",
+        "gcnn - theory",
+    ]
+    assert [pair.name for pair in report.pairs] == [f"breastmnist-c4-n{n}" for n in (64, 256, 1024)]
+
+
+def test_a_partial_run_is_compared_with_what_there_is(tmp_path):
+    for model, done in (("gcnn_ensemble", 24), ("augmented_ensemble", 16)):
+        state = "done" if done == 24 else "preempted"
+        write_ensemble(tmp_path / model, WORLD, model, done=done, state=state, coupled=True)
+    (pair,) = analyse([str(tmp_path)], resamples=49).pairs
+    assert (pair.test.members_a, pair.test.members_b) == (16, 16)  # coupled: the members that both have
+    assert "augmented_ensemble: 16 of 24 members are used (state preempted)" in pair.notes
+
+
+def test_independent_ensembles_of_unequal_size_use_all_their_members(tmp_path):
+    for model, members in (("gcnn_ensemble", 30), ("augmented_ensemble", 12)):
+        write_ensemble(tmp_path / model, WORLD, model, members)
+    (pair,) = analyse([str(tmp_path)], resamples=49).pairs
+    assert (pair.test.members_a, pair.test.members_b) == (12, 30)
+    assert pair.test.test == "sign flips (unequal sizes)"
+
+
+def test_a_regression_has_errors_in_units_and_parity(tmp_path):
+    world = replace(WORLD, task="regression", outputs=("u0",))
+    (pair,) = analyse([str(write_study(tmp_path, world))], resamples=49).pairs
+    test = [each for each in pair.metrics if each.split == "test" and each.model == "gcnn_ensemble"]
+    assert [(each.metric, each.unit) for each in test] == [("mae", "meV"), ("rmse", "meV")]
+    gcnn = next(each for each in pair.parities if each.model == "gcnn_ensemble")
+    assert test[0].ensemble[-1] == pytest.approx(np.mean(np.abs(np.subtract(gcnn.prediction, gcnn.target))), rel=1e-6)
+    assert all(each.split != "ood" for each in pair.metrics)  # the truth is unknown there
+    assert pair.orbits[0].same_prediction is None
+
+
+def test_learning_curves_join_reports_that_differ_in_training_data(tmp_path):
+    for seed, n_train in ((1, 4), (2, 8)):
+        world = replace(WORLD, n_train=n_train, seed=seed)
+        write_study(tmp_path / str(n_train), world, theory=False, control=False)
+    report = analyse([str(tmp_path)], resamples=49)
+    curve = next(each for each in report.learning_curves if (each.model, each.metric) == ("gcnn_ensemble", "acc"))
+    assert curve.n_train == (4, 8)
+
+
+def test_examples_show_images_orbits_and_trajectories(tmp_path):
+    (pair,) = analyse([str(write_study(tmp_path, WORLD))], resamples=49).pairs
+    example = pair.orbit_examples[0]
+    assert np.shape(example.image) == (8, 8)
+    assert np.shape(example.augmented) == (4, 2)
+    assert [each.split for each in pair.orbit_examples] == ["test"] * 4 + ["ood"] * 2
+    assert pair.orbit_examples[-1].image is None
+    assert pair.orbit_examples[-1].label is None
+    trajectory = pair.trajectories[0]
+    place = trajectory.sample
+    assert trajectory.mu == pytest.approx(
+        WORLD.mean()[:, place, WORLD.points().outputs.index(trajectory.output)].tolist()
+    )
+    assert trajectory.mu_spread_a > trajectory.mu_spread_b
+
+
+def test_a_report_is_strict_json_and_repeats(tmp_path):
+    study = str(write_study(tmp_path, WORLD, coupled=True))
+    one, two = (analyse([study], resamples=49) for _ in range(2))
+    text = json.dumps(one.to_dict(), allow_nan=False)
+    assert json.loads(text)["schema"] == SCHEMA
+    assert repr(one.pairs) == repr(two.pairs)  # nan is not equal to itself
+
+
+def test_runs_without_test_samples_are_refused(tmp_path):
+    world = replace(WORLD, n_test=0)
+    write_study(tmp_path, world, theory=False, control=False)
+    with pytest.raises(DataError, match="no test samples"):
+        analyse([str(tmp_path)], resamples=49)
+
+
+def test_nothing_to_report_yet(tmp_path):
+    write_ensemble(tmp_path / "run", WORLD, "gcnn_ensemble", done=0, state="running")
+    with pytest.raises(DataError, match="two complete members"):
+        analyse([str(tmp_path)], partial=True)

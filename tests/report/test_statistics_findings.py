@@ -1,0 +1,160 @@
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, roc_auc_score
+
+from eqntk_cli.report.statistics.orbit import orbit_statistics
+from eqntk_cli.report.statistics.samples import ArraySample
+from eqntk_cli.report.statistics.scaling import extrapolate, member_scaling, power_law
+from eqntk_cli.report.statistics.task import Task, task_metrics
+from eqntk_cli.report.statistics.variance import compare_variance
+
+
+def test_power_law_recovers_the_exponent_with_an_honest_error():
+    generator = np.random.default_rng(0)
+    widths, found = (64, 128, 256, 512), []
+    for _ in range(400):
+        true = 3.0 * np.array(widths) ** -0.5
+        errors = 0.05 * true
+        found.append(power_law(widths, true + errors * generator.normal(size=4), errors))
+    exponents, stated = np.array(found).T
+    assert exponents.mean() == pytest.approx(-0.5, abs=4 * exponents.std() / 20 + 0.005)
+    assert 0.9 < np.median(stated) / exponents.std() < 1.5
+
+
+def test_no_exponent_is_claimed_where_nothing_is_seen():
+    assert power_law((64, 256), (0.1, 0.1), (0.2, 0.2)) == (None, None)
+    assert power_law((64, 256), (1.0, 0.0), (0.1, 0.1)) == (None, None)
+
+
+def test_extrapolation_removes_a_bias_of_order_one_over_width():
+    generator = np.random.default_rng(1)
+    shape = generator.normal(size=2000)
+    widths, floors = (32, 64, 256), (0.02, 0.02, 0.01)
+    rows = np.stack(
+        [5 / n * shape + floor * generator.normal(size=2000) for n, floor in zip(widths, floors, strict=True)]
+    )
+    distance, floor, unbiased, bias = extrapolate(widths, rows, floors)
+    assert distance == pytest.approx(floor, rel=0.1)  # nothing but noise is left
+    assert abs(unbiased) < 0.2 * floor**2
+    assert bias == pytest.approx(5 * np.sqrt(np.mean(shape**2)), rel=0.1)
+    shifted = extrapolate(widths, rows + 0.1, floors)
+    assert shifted[2] == pytest.approx(0.01, rel=0.1)  # a difference that stays at infinite width is kept
+
+
+def test_distance_against_members_starts_from_the_first_and_ends_with_all():
+    generator = np.random.default_rng(2)
+    a, b = (generator.normal(size=(1, 12, 5)) for _ in range(2))
+    found = member_scaling(ArraySample(a, 12), ArraySample(b, 12), 0, 100, 0.3)
+    assert found.members == (2, 4, 8, 12)
+    expected = np.sqrt(np.mean((a[0, :4].mean(0) - b[0, :4].mean(0)) ** 2))
+    assert found.distance[1] == pytest.approx(expected)
+    assert found.floor == pytest.approx([0.3 * np.sqrt(12 / m) for m in found.members])
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_variance_comes_with_the_error_that_repetition_shows(batch):
+    generator = np.random.default_rng(3)
+    members, samples, outputs = 80, 6, 2
+    loadings = generator.normal(size=(3, samples))
+    predicted = np.square(loadings).sum(0)[None]
+    ratios, errors = [], []
+    for _ in range(150):
+        latent = generator.normal(size=(members, 3, outputs))
+        values = np.einsum("mko,ks->mso", latent, loadings)
+        units = values.reshape(members // batch, batch, -1).mean(axis=1)[None]
+        measured = values.var(axis=0, ddof=1)[None]
+        labels = ("augmented_ensemble", "plain", "test")
+        found = compare_variance(labels, (10,), ArraySample(units, members), measured, predicted)
+        ratios.append(found.ratio[0])
+        errors.append(found.ratio_error[0])
+    assert np.mean(ratios) == pytest.approx(1.0, abs=4 * np.std(ratios) / np.sqrt(150))
+    assert np.median(errors) == pytest.approx(np.std(ratios), rel=0.2)
+    assert found.scatter_measured == pytest.approx(measured[0].mean(axis=1))
+
+
+def orbit_of(values, task):
+    """Statistics of an ensemble (member, element, sample, output) at one step."""
+    return orbit_statistics(
+        ("augmented_ensemble", "test"),
+        (5,),
+        tuple("e123"[: values.shape[1]]),
+        values.mean(axis=0)[None],
+        values.var(axis=1).mean(axis=0)[None],
+        np.square(values[:, 0]).mean(axis=0)[None],
+        len(values),
+        task,
+    )
+
+
+def test_orbit_deviation_of_an_invariant_ensemble_is_its_floor():
+    generator = np.random.default_rng(4)
+    task = Task("multi-class")
+    values = 1 + 0.5 * generator.normal(size=(50, 4, 300, 3))
+    found = orbit_of(values, task)
+    assert found.deviation[0] == pytest.approx(found.deviation_floor[0], rel=0.1)
+    assert found.member_deviation[0] == pytest.approx(0.5 * np.sqrt(3 / 4) / np.sqrt(1.25), rel=0.05)
+    values[:, 1] += 0.3  # one element of the orbit is treated differently
+    assert orbit_of(values, task).deviation[0] > 1.5 * found.deviation_floor[0]
+
+
+def test_orbit_same_prediction_counts_the_elements_that_agree():
+    values = np.zeros((2, 4, 3, 2))
+    values[..., 0] = 1
+    values[:, 2, 1] = (0, 1)  # sample 1 changes class at one of four elements
+    found = orbit_of(values + 1e-9 * np.arange(2)[:, None, None, None], Task("multi-class"))
+    assert found.same_prediction == (pytest.approx(11 / 12),)
+    assert found.same_prediction_error[0] == pytest.approx(np.std([1, 0.75, 1]) / np.sqrt(3))
+
+
+def test_classification_metrics_agree_with_scikit_learn():
+    generator = np.random.default_rng(6)
+    label = generator.integers(3, size=(60, 1))
+    prediction = np.eye(3)[label[:, 0]] - 1 / 3 + 0.8 * generator.normal(size=(60, 3))
+    found = Task("multi-class", mean=1 / 3).metrics(prediction, prediction, label)
+    areas = [roc_auc_score(label[:, 0] == k, prediction[:, k]) for k in range(3)]
+    assert found["auc"] == pytest.approx(np.mean(areas))
+    assert found["acc"] == pytest.approx(accuracy_score(label[:, 0], prediction.argmax(1)))
+
+
+@pytest.mark.parametrize("task", [Task("binary-class", mean=0.5, scale=0.5), Task("binary-class", mean=0.5)])
+def test_binary_metrics_with_one_and_two_outputs(task):
+    generator = np.random.default_rng(7)
+    label = generator.integers(2, size=(50, 1))
+    if task.scale == 0.5:  # labels -1 and 1
+        prediction = (2 * label - 1) + generator.normal(size=(50, 1))
+        positive = prediction[:, 0]
+    else:  # one hot, centred
+        prediction = np.eye(2)[label[:, 0]] - 0.5 + generator.normal(size=(50, 2))
+        positive = prediction[:, 1] - prediction[:, 0]
+    found = task.metrics(prediction, prediction, label)
+    assert found["auc"] == pytest.approx(roc_auc_score(label[:, 0], positive))
+    assert found["acc"] == pytest.approx(np.mean((positive > 0) == label[:, 0]))
+
+
+def test_regression_errors_are_in_physical_units():
+    target = np.array([[0.0], [1.0], [np.nan]])
+    found = Task("regression", "meV", 10.0, 200.0).metrics(target + 0.5, target, None)
+    assert found == {"mae": pytest.approx(100.0), "rmse": pytest.approx(100.0)}
+
+
+def test_metrics_have_the_error_that_repetition_shows():
+    generator = np.random.default_rng(8)
+    target, truth = generator.normal(size=(40, 1)), 0.3
+    errors, values = [], []
+    for _ in range(40):
+        units = target.T + truth + 0.5 * generator.normal(size=(30, 1)) * np.ones(40)
+        mean = units.mean(axis=0).reshape(1, 40, 1)
+        labels = ("gcnn_ensemble", "test")
+        last = units[:, :, None]
+        found = task_metrics(labels, (5,), Task("regression"), mean, target, None, ArraySample(units[None], 30), last)
+        values.append(found[0].ensemble[0])
+        errors.append(found[0].ensemble_error)
+    assert np.median(errors) == pytest.approx(np.std(values), rel=0.35)
+    assert found[0].member_error == pytest.approx(found[0].member_spread / np.sqrt(30))
+    assert [each.metric for each in found] == ["mae", "rmse"]
+
+
+def test_unknown_truth_gives_no_metric():
+    prediction = np.zeros((1, 4, 2))
+    unknown = np.full((4, 1), -1)
+    assert task_metrics(("ntk", "ood"), (5,), Task("multi-class"), prediction, prediction[0], unknown) == []

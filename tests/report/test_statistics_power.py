@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from laws import SPECTRA, Law, standard_error
+
+from eqntk_cli.report.statistics.distance import DistanceSums
+from eqntk_cli.report.statistics.equivalence import draw_noise, upper_bound
+from eqntk_cli.report.statistics.power import (
+    MOST,
+    POWER,
+    members_for_difference,
+    members_for_equivalence,
+)
+
+LAW_A, LAW_B = Law.of(SPECTRA["falling"], 0.6, 1), Law.of(SPECTRA["falling"], 0.3, 2)
+
+
+def seen(generator, members, shift=0.0):
+    a, b = LAW_A.draw(generator, members, shift), LAW_B.draw(generator, members)
+    sums = DistanceSums(members, members)
+    sums.add(a, b)
+    distance = sums.result(members, members, 1.0)
+    return distance, draw_noise(distance, 0)
+
+
+@pytest.mark.parametrize("delta", [0.0, 0.05])
+def test_the_promised_number_of_members_passes_as_often_as_promised(delta):
+    generator = np.random.default_rng(2)
+    shape = np.random.default_rng(5).normal(size=30)
+    shift = delta * shape / np.sqrt(np.mean(shape**2))
+    margin, trials = 0.15, 150
+    promised = [members_for_equivalence(*seen(generator, 40, shift), delta, 40, margin, 0.05) for _ in range(15)]
+    members = int(np.median(promised))
+    passed = np.mean([upper_bound(*seen(generator, members, shift), 0.05) < margin for _ in range(trials)])
+    assert abs(passed - POWER) < 3.5 * standard_error(POWER, trials) + 0.05  # the estimate itself comes from 40 members
+    fewer = np.mean([upper_bound(*seen(generator, members // 2, shift), 0.05) < margin for _ in range(trials)])
+    assert fewer < passed - 0.1
+
+
+def test_a_difference_outside_the_margin_never_becomes_equivalent():
+    distance, noise = seen(np.random.default_rng(0), 10)
+    assert members_for_equivalence(distance, noise, 0.2, 10, 0.15, 0.05) is None
+
+
+def test_too_many_members_are_not_asked_for():
+    distance, noise = seen(np.random.default_rng(0), 10)
+    assert members_for_equivalence(distance, noise, 0.0, 10, 1e-5, 0.05) is None
+    enough = members_for_equivalence(distance, noise, 0.0, 10, 1e-2, 0.05)
+    assert enough is not None
+    assert enough < MOST
+
+
+def test_members_that_find_a_difference_fall_with_its_size():
+    null = np.random.default_rng(0).chisquare(5, size=999) / 5
+    small, large = (members_for_difference(np.append(null.mean() + excess, null), 20, 0.05) for excess in (0.5, 2.0))
+    assert small is not None
+    assert large is not None
+    assert small == pytest.approx(4 * large, rel=0.06)  # the excess of T grows like the number of members
+    assert members_for_difference(np.append(null.mean() - 0.1, null), 20, 0.05) is None
