@@ -25,8 +25,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 ACROSS_TABLES = ("widths", "extrapolations", "learning_curves")
 PAIR_TABLES = ("variances", "orbits", "metrics", "members")
 _VERDICT_COLUMNS = (
-    *("title", "width", "members_augmented", "members_gcnn", "verdict", "largest_difference", "bound", "p_value"),
-    *("members_to_decide", "controls"),
+    *("title", "members_augmented", "members_gcnn", "verdict", "finite_width_difference", "largest_difference"),
+    *("bound", "p_value", "members_to_decide", "controls"),
 )
 _CONTROL_COLUMNS = ("control", "changed", "verdict", "largest_difference", "p_value", "run_a", "run_b")
 _STEP_COLUMNS = (

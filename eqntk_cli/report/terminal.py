@@ -39,12 +39,17 @@ def print_verdicts(analysis: Analysis, console: "Console") -> None:
             table.add_row(*row, style="dim" if control.as_expected else "bold")
     if analysis.pairs:
         console.print(table)
-    for pair in [pair for pair in analysis.pairs if pair.verdict.outcome != "equivalent"][:_SENTENCES]:
+    for pair in [pair for pair in analysis.pairs if not _is_plain(pair.verdict)][:_SENTENCES]:
         console.print(Text(printable(f"{pair.title}: {pair.verdict.sentence}")), width=_width(console))
     margin = f"Margin {setting(analysis.margin)} of the RMS prediction, level {setting(analysis.level)}."
     console.print(Text(f"{margin} {controls_line(analysis)}"), width=_width(console))
     for run in analysis.unmatched:
         console.print(Text(printable(f"Left out: {run.run_id}: {run.reason}")), width=_width(console))
+
+
+def _is_plain(verdict: Verdict) -> bool:
+    """Whether one word says it all."""
+    return verdict.outcome == "equivalent" and not verdict.finite_width_difference
 
 
 def _row(name: str, pair: PairAnalysis, verdict: Verdict, p: float, *, bound: bool = True) -> list["Text | str"]:

@@ -30,7 +30,7 @@ def draw_orbits(pair: PairAnalysis) -> Figure | None:
         return None
     pictures = [moved_images(example) is not None for example in examples]
     count = min(max(len(example.elements) for example in examples), MOST_ELEMENTS)
-    heights = [part for drawn in pictures for part in ((2.9 / count, 1.0) if drawn else (1.0,))]
+    heights = [part for drawn in pictures for part in ((3.1 / count, 1.0) if drawn else (1.0,))]
     figure, axes = new_figure(sum(heights) + 0.25 * len(examples) + 0.55, len(heights), height_ratios=heights)
     row = 0
     for example, drawn in zip(examples, pictures, strict=True):
@@ -66,10 +66,12 @@ def _draw_images(axes: Axes, example: OrbitExample) -> None:
     images = moved_images(example) or []
     low, high = float(np.nanmin(images[0])), float(np.nanmax(images[0]))
     for at, image in enumerate(images):
-        extent = (at - 0.45, at + 0.45, -0.45 * image.shape[0] / image.shape[1], 0.45 * image.shape[0] / image.shape[1])
-        axes.imshow(image, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="nearest")
-    axes.set_xlim(-0.5, len(images) - 0.5)
-    axes.set_ylim(-0.5, 0.5)
+        tall = 0.45 * image.shape[0] / image.shape[1]
+        extent = (at - 0.45, at + 0.45, -tall, tall)
+        axes.imshow(image, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="nearest", aspect="auto")
+    axes.set(xlim=(-0.5, len(images) - 0.5), ylim=(-0.5, 0.5))
+    axes.set_box_aspect(1 / len(images))  # square pixels, each image above its own tick
+    axes.set_anchor("S")
     axes.axis("off")
 
 

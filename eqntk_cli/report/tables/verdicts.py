@@ -18,7 +18,7 @@ _VERDICT = (
     Column("worst_step", "Worst step", integer),
     Column("margin", "Margin", setting),
     Column("p_value", "p, same mean", p_value),
-    Column("finite_width_difference", "Finite-width difference seen", yes_no),
+    Column("finite_width_difference", "Difference seen inside", yes_no),
     Column("power_one_floor", "Power at one floor", percent),
     Column("members_to_decide", "Members to decide", integer),
     Column("controls", "Controls different"),
@@ -66,7 +66,7 @@ def verdict_table(analysis: Analysis) -> Table:
         "Largest difference: largest RMS distance with the noise removed, in units of the RMS of the mean prediction "
         "at that step. 95 % bound (at the worst step): the true distance is smaller with 95 % confidence; the pair is "
         "equivalent when it stays below the margin at every recorded step t > 0. p: chance of so large a distance, at "
-        "any of the steps, if both means were the same."
+        "any of the steps, if both means were the same. Difference seen inside: real, but within the margin."
     )
     rows = tuple(_verdict_row(pair) for pair in analysis.pairs)
     return Table("verdicts", "Verdicts", _VERDICT, rows, note)
