@@ -10,7 +10,7 @@ from eqntk_cli.domains.samples import count, take
 from eqntk_cli.training.ensemble import EnsembleTrainer
 
 _SHARE = 0.2  # of the free memory, for one block of members
-_HOST_CEILING = 2 * 2**30  # on a CPU larger blocks are not faster, and smaller ones lose less when a run is killed
+_HOST_CEILING = 2**29  # on a CPU larger blocks are not faster, and smaller ones lose less when a run is killed
 _COPIES_OF_PARAMETERS = 4  # parameters, gradients, optimiser state and the copy being written
 _COPIES_OF_ACTIVATIONS = 3  # forward, backward, and what the compiler keeps
 
