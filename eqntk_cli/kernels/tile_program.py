@@ -66,7 +66,8 @@ def compile_tiles(
     shapes = [_batch_shape(x, len(chosen), placed) for x in (x1, x2)]
     start = time.perf_counter()
     try:
-        compiled = program.lower(*shapes).compile()
+        with jax.default_matmul_precision("highest"):  # GPUs would round the factors of a product to ten bits
+            compiled = program.lower(*shapes).compile()
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
