@@ -65,11 +65,14 @@ def compare_runs(
         raise ConfigError("--watch goes on until Ctrl-C, so --json and --require have no place beside it; drop one.")
     if watch:
         _watch(runs, out, margin, every)
-    analysis, page = _report(runs, out, margin, partial=partial)
+    analysis = _analyse(runs, out, margin, partial=partial)
+    if not as_json:
+        _print_table(analysis)
+    page = _write(analysis, out)
     if as_json:
         _print_json(analysis, page)
     else:
-        _print_table(analysis, page)
+        typer.echo(f"Report: {page}")
     _mirror(analysis, page.parent, tracking)
     if require is not None:
         raise typer.Exit(_STATUS[str(analysis.outcome)] if analysis.pairs else OPEN)
@@ -86,16 +89,21 @@ def _check(margin: float, require: str | None, tracking: str) -> None:
         raise ConfigError(f"--tracking {tracking} is not possible; expected {' | '.join(TRACKING_MODES)}.")
 
 
-def _report(runs: list[str], out: Path | None, margin: float, *, partial: bool) -> tuple["Analysis", Path]:
+def _analyse(runs: list[str], out: Path | None, margin: float, *, partial: bool) -> "Analysis":
     from eqntk_cli.report.analysis import analyse
-    from eqntk_cli.report.export import write_report
-    from eqntk_cli.report.files import free_folder, require_free
+    from eqntk_cli.report.files import require_free
 
     if out is not None:
         require_free(out)  # before minutes of work
-    analysis = analyse(runs, margin=margin, partial=partial)
-    folder = out or free_folder(_beside(analysis), [run.run_id for run in analysis.runs])
-    return analysis, write_report(analysis, folder)
+    return analyse(runs, margin=margin, partial=partial)
+
+
+def _write(analysis: "Analysis", out: Path | None) -> Path:
+    """Write the report and return the path of its page."""
+    from eqntk_cli.report.export import write_report
+    from eqntk_cli.report.files import free_folder
+
+    return write_report(analysis, out or free_folder(_beside(analysis), [run.run_id for run in analysis.runs]))
 
 
 def _beside(analysis: "Analysis") -> Path:
@@ -106,14 +114,12 @@ def _beside(analysis: "Analysis") -> Path:
     return parents.pop() if len(parents) == 1 else Path.cwd()
 
 
-def _print_table(analysis: "Analysis", page: Path) -> None:
+def _print_table(analysis: "Analysis") -> None:
     from rich.console import Console
 
     from eqntk_cli.report.terminal import print_verdicts
 
-    console = Console(highlight=False)
-    print_verdicts(analysis, console)
-    console.print(f"Report: {page}", markup=False, soft_wrap=True)
+    print_verdicts(analysis, Console(highlight=False))
 
 
 def _print_json(analysis: "Analysis", page: Path) -> None:
@@ -144,10 +150,12 @@ class _Screen:
         """Read the runs, write the report and draw the table on a cleared terminal."""
         from rich.console import Console
 
-        analysis, page = _report(self.runs, self.out, self.margin, partial=True)
-        self.out = page.parent
+        analysis = _analyse(self.runs, self.out, self.margin, partial=True)
         Console().clear()
-        _print_table(analysis, page)
+        _print_table(analysis)
+        page = _write(analysis, self.out)
+        self.out = page.parent
+        typer.echo(f"Report: {page}")
 
 
 def _say_waiting(reason: str) -> None:
