@@ -31,19 +31,19 @@ def test_gradients_that_do_not_fit_are_taken_one_by_one():
 @pytest.mark.parametrize("name", ["mlp", "cnn", "cnn 3x1"])
 def test_two_hidden_relu_layers_converge_to_the_recursion(name):
     """Within 3 standard errors plus the O(1/n) bias; under c4 a 3x1 window is followed by the full recursion."""
-    architecture = {"name": name[:3]} | ({"filter": [3, 1], "padding": "circular"} if "3x1" in name else {})
+    architecture = {"name": name[:3], "padding": "circular"} | ({"filter": [3, 1]} if "3x1" in name else {})
     result = study(
-        config("gcnn_ensemble", "c4", architecture=architecture, model_keys={"members": 96}),
-        GRID,
-        X[:2],
-        (16, 64, 128),
+        config("gcnn_ensemble", "c4", architecture=architecture, model_keys={"members": 64}),
+        PixelGrid(4, 4, 2),
+        X[:2, :4, :4],
+        (8, 16, 32),
         ignore,
     )
     for row in result.rows:
         allowed = 3 * row.standard_error + 2 / row.width
         assert row.bias < allowed, f"{row.network} {row.kernel} at width {row.width}: {row.bias:.3f} > {allowed:.3f}"
     for fit in result.fits:
-        assert abs(fit.exponent + 0.5) < 0.15 + 3 * fit.error
+        assert abs(fit.exponent + 0.5) < 0.2 + 3 * fit.error
 
 
 def test_linear_networks_do_not_fluctuate():
