@@ -43,4 +43,4 @@ check: $(READY)  ## lint, format, types and tests
 	$(PYTEST)
 
 bench: $(READY)  ## benchmarks: ratios measured in one run
-	$(BIN)/python -m eqntk_cli.bench
+	$(BIN)/python experiments/bench.py

@@ -1,5 +1,6 @@
 import sys
 
+import jax
 import pytest
 
 from tests.cli.console import Answer
@@ -19,6 +20,8 @@ def eqntk(monkeypatch, capsys, tmp_path):
             main()
         except SystemExit as end:
             status = end.code or 0
+        finally:
+            jax.config.update("jax_enable_x64", True)  # a command sets its own precision
         printed = capsys.readouterr()
         return Answer(status, printed.out, printed.err)
 

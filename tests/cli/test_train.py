@@ -35,6 +35,7 @@ def test_info_lists_the_defaults(tmp_path):
         (["model.members=1"], "at least 2 members"),
         (["group=so3"], "c1 | c2 | c4 | d1 | d2 | d4"),
         (["group=c2,c4"], "eqntk sweep"),
+        (["architecture.activation=rleu", "dataset=breastmnist", "dataset.url=nowhere"], "Did you mean relu?"),
         (["experiment=digits_quick"], "eqntk sweep"),
         (["--resume", "nowhere"], "nowhere"),
         (["--resume", "nowhere", "seed=1"], "leave the others out"),

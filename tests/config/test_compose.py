@@ -1,6 +1,7 @@
 import pytest
+from omegaconf import OmegaConf
 
-from eqntk_cli.config.compose import compose
+from eqntk_cli.config.compose import compose, to_config
 from eqntk_cli.config.keys import LEGAL_VALUES, groups, keys, legal_values
 from eqntk_cli.errors import ConfigError
 
@@ -49,12 +50,16 @@ def test_a_wrong_override_is_one_line_that_helps(override, says):
 
 
 def test_every_legal_word_is_taken_and_another_refused():
+    default = compose([])
     for key, words in LEGAL_VALUES.items():
         assert key in keys()
         for word in words:
-            compose([f"{key}={word}"])
-        with pytest.raises(ConfigError, match="expected"):
-            compose([f"{key}=nonsense"])
+            changed = OmegaConf.structured(default)
+            OmegaConf.update(changed, key, None if word == "null" else word)
+            to_config(changed)
+        OmegaConf.update(changed, key, "nonsense")
+        with pytest.raises(ConfigError, match=f"{key}=nonsense is not possible; expected"):
+            to_config(changed)
 
 
 def test_switches_have_two_words_and_numbers_none():
