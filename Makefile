@@ -43,4 +43,4 @@ check: $(READY)  ## lint, format, types and tests
 	$(PYTEST)
 
 bench: $(READY)  ## benchmarks: ratios measured in one run
-	$(BIN)/python experiments/bench.py
+	@for suite in experiments/bench_*.py; do echo "$$suite"; $(BIN)/python $$suite || exit 1; done
