@@ -165,6 +165,7 @@ class TrainingConfig:
     record_steps: Any = None  # None: 0 and log-spaced steps up to `steps`; or a list
     step_size: Any = "auto"
     step_fraction: float = 1.0
+    step_group: str | None = None  # whose orbit sets step_size=auto; None: the run's own group
     batch_size: int | None = None  # originals per batch (each with its whole orbit); None: full batch
     output_scale: float = 1.0
     momentum: float = 0.9

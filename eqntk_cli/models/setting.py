@@ -4,7 +4,7 @@ All three must share the step size, the recorded steps, the targets and the arra
 they are therefore made here and nowhere else.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import jax
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from eqntk_cli.config.schema import Config
+from eqntk_cli.config.schema import Config, GroupConfig
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.domains.samples import Samples, cast, concatenate, count
 from eqntk_cli.errors import ConfigError, NumericalError
@@ -138,10 +138,18 @@ class Setting:
     @cached_property
     def step_size(self) -> float:
         """The step size, the same for all models."""
-        size = step_size(self.config.training, self.limit)
+        size = step_size(self.config.training, self._step_limit)
         if self.config.training.optimizer in ("gd", "sgd") and not np.isfinite(size):
             raise NumericalError(f"the step size came out as {size}; the kernel of the training data is not finite")
         return size
+
+    @property
+    def _step_limit(self) -> float:
+        """The limit that sets the step size; a control with another group keeps the step of the runs it belongs to."""
+        group = self.config.training.step_group
+        if group is None or group == self.config.group.name:
+            return self.limit
+        return Setting(replace(self.config, group=GroupConfig(group)), self.data).limit
 
     @cached_property
     def collapse_holds(self) -> bool:

@@ -126,3 +126,11 @@ def test_divergence_is_reported_with_the_limit():
 def test_kernel_predicts_gradient_descent_only():
     with pytest.raises(ConfigError, match="model=ntk predicts full-batch gradient descent"):
         build_model(config("ntk", training={"optimizer": "adam"}), bundle())
+
+
+def test_a_control_of_another_group_can_keep_the_step_size():
+    subject = build_model(config("gcnn_ensemble"), bundle())
+    alone = build_model(config("gcnn_ensemble", "c2"), bundle())
+    control = build_model(config("gcnn_ensemble", "c2", training={"step_group": "c4"}), bundle())
+    assert control.step_size == subject.step_size != alone.step_size
+    assert control.stability_limit == alone.stability_limit
