@@ -111,7 +111,8 @@ class Run:
                     f"{self.folder}: members {block.start} to {block.stop - 1} are not what was written (checksum); "
                     "restore the folder from a copy or make the run again."
                 )
-            values = values[[member - block.start for member in chosen]]
+            if len(chosen) < len(values):
+                values = values[[member - block.start for member in chosen]]
             self._check_finite(values, chosen)
             yield chosen, values
 

@@ -127,7 +127,7 @@ def test_paired_members_are_compared_by_their_differences():
     coupled = Comparison("paired", ArraySample(a, 20), ArraySample(common, 20), None, Settings(resamples=199))
     found = coupled.run("x", "test", (1,))
     assert (found.test, found.paired) == ("sign flips", True)
-    assert found.p_value == pytest.approx(1 / 200)
+    assert found.p_value == found.p_step[0] == pytest.approx(1 / 200)  # (1 + 0) / (1 + 199)
     assert found.member_rms[0] == pytest.approx(np.sqrt(np.mean((a - common) ** 2)), rel=1e-6)
     unpaired = Comparison("independent", ArraySample(a, 20), ArraySample(common, 20), None, Settings(resamples=199))
     assert unpaired.run("x", "test", (1,)).noise_floor[0] > 20 * found.noise_floor[0]

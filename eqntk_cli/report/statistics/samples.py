@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 MAX_UNITS = 200
-_BLOCK_POINTS = 2048  # points taken at once, so that 1000 resamplings of them stay below 10 MB
+_BLOCK_POINTS = 1024  # points taken at once, so that 1000 resamplings of them stay near the processor
 
 
 class Sample(Protocol):
