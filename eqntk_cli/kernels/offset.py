@@ -37,8 +37,9 @@ class OffsetState(KernelState):
     def of_images(cls, images: OffsetSignal, offset: Offset) -> "OffsetState":
         """The state of the input: K = <x(t), x'(t')>/C, no parameters yet."""
         first, second = images.first_at(offset), images.second_at(offset)
-        channels = first.shape[-1]
-        nngp = sum(first[:, :, :, None, c] * second[:, :, None, :, c] for c in range(channels)) / channels
+        channels = range(first.shape[-1])
+        products = [first[:, :, :, None, c] * second[:, :, None, :, c] for c in channels]
+        nngp = sum(products[1:], start=products[0]) / len(channels)
         zero = jnp.zeros((), nngp.dtype)
         return cls(nngp, None, zero, zero, images.rows, images.columns, offset, 0)
 

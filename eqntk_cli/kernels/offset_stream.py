@@ -52,8 +52,8 @@ class StreamState(KernelState):
     def of_images(cls, x1: Images, x2: Images) -> "StreamState":
         """The state of the input."""
         zero = jnp.zeros((), x1.dtype)
-        variances = [(x * x).mean(axis=-1).reshape(x.shape[0], -1) for x in (x1, x2)]
-        return cls(zero, None, *variances, x1, x2, Lattice.of_image(*x1.shape[1:3]))
+        variance1, variance2 = ((x * x).mean(axis=-1).reshape(x.shape[0], -1) for x in (x1, x2))
+        return cls(zero, None, variance1, variance2, x1, x2, Lattice.of_image(*x1.shape[1:3]))
 
     def linear(self, support: Support, weight_variance: float, bias_variance: float) -> Any:
         """Record a convolution; a dense layer on all positions reads offset zero only and ends the stream."""
