@@ -6,6 +6,7 @@ models) asks a domain only for what stands here.
 
 from typing import Any, Protocol
 
+import numpy as np
 from jaxtyping import Array, Float
 
 from eqntk_cli.domains.samples import Samples
@@ -31,3 +32,10 @@ class Domain(Protocol):
 
     def sites(self, x: Samples) -> Float[Array, "sample site channel"]:
         """The signal as sites with channels, the form in which a network's first layer takes it."""
+
+
+class Rotatable(Protocol):
+    """A domain on which any rotation of space acts, not only those of a finite group."""
+
+    def rotate(self, rotations: Float[np.ndarray, "rotation 3 3"], x: Samples) -> Samples:
+        """rho(R) x for each rotation: (sample, rotation, ...)."""

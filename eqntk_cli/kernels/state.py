@@ -84,6 +84,8 @@ class KernelState(ABC):
         assert branch.ntk is not None, "a branch without a linear layer"
         assert self.variance1 is not None, "a skip connection after pooling"
         assert self.variance2 is not None, "a skip connection after pooling"
+        assert branch.variance1 is not None, "a branch that pools"
+        assert branch.variance2 is not None, "a branch that pools"
         return replace(
             self,
             nngp=self.nngp + branch.nngp,

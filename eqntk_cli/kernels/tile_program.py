@@ -40,7 +40,8 @@ class TileProgram:
     @property
     def ahead(self) -> int:
         """How many batches to set off before the last one is fetched: none on a CPU, which would run them at once."""
-        return 0 if next(iter(self._placed.device_set)).platform == "cpu" else 1
+        device: Any = next(iter(self._placed.device_set))
+        return 0 if device.platform == "cpu" else 1
 
     def start(self, pairs: Sequence[tuple[Samples, Samples]]) -> KernelBlock:
         """Set off one batch of at most `devices` tiles; the result is a promise, stacked over tiles."""

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from eqntk_cli.domains.base import Domain
-from eqntk_cli.domains.samples import Samples, count
+from eqntk_cli.domains.base import Domain, Rotatable
+from eqntk_cli.domains.samples import Samples, concatenate, count, take
 from eqntk_cli.groups.finite import FiniteGroup
 from eqntk_cli.groups.so3 import SO3
 
@@ -53,15 +53,16 @@ class HaarCopies:
     """
 
     group: SO3
-    domain: Domain
+    domain: Rotatable
     copies: int
     seed: int
 
     def samples(self, x: Samples) -> Samples:
         """All copies of all samples, (sample·copy, ...)."""
-        rotations = self.group.haar_rotations(jax.random.key(self.seed), self.copies * count(x))
-        moved = self.domain.rotate_each(rotations.reshape(count(x), self.copies, 3, 3), x)
-        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), moved)
+        drawn = np.asarray(self.group.haar_rotations(jax.random.key(self.seed), self.copies * count(x)))
+        each = drawn.reshape(count(x), self.copies, 3, 3)
+        moved = [self.domain.rotate(each[i], take(x, slice(i, i + 1))) for i in range(count(x))]
+        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), concatenate(moved))
 
     def targets(self, y: Float[Array, "sample output"]) -> Float[Array, "copy output"]:
         """The targets of all copies."""
