@@ -18,6 +18,7 @@ from jaxtyping import Float
 
 from eqntk_cli.domains.samples import count
 from eqntk_cli.errors import ConfigError
+from eqntk_cli.groups.finite import FiniteGroup
 from eqntk_cli.kernels.block import KernelBlock
 from eqntk_cli.kernels.dynamics import InfiniteEnsemble, fit
 from eqntk_cli.kernels.gram import gram
@@ -93,8 +94,10 @@ class InfiniteModel:
 
     def _predicted(self, kernels: _Kernels, schedule: Schedule) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
         training = self.setting.config.training
-        ridge = training.ridge * float(np.mean(np.diagonal(kernels.train.ntk)))
-        ensemble: InfiniteEnsemble = fit(kernels.train, kernels.targets, ridge=ridge)
+        copies = len(kernels.targets) // len(self._targets)  # the orbit of each sample weighs as much as the sample
+        ridge = copies * training.ridge * float(np.mean(np.diagonal(self.setting.augmented_train.ntk)))
+        rounding = float(np.finfo(self.setting.config.precision).eps)
+        ensemble: InfiniteEnsemble = fit(kernels.train, kernels.targets, ridge=ridge, relative_error=rounding)
         mean = ensemble.mean(kernels.cross, schedule)
         covariance = None
         if kernels.every is not None:
@@ -106,9 +109,10 @@ class InfiniteModel:
     def _kernels(self) -> dict[str, _Kernels]:
         if self.setting.config.model.route == "augmented":
             return {"plain": self._plain()}
-        if self.setting.collapse_holds and self.setting.pair.route == "collapsed":
-            return {"group": self._collapsed(), "plain": self._plain()}
-        return {"group": self._group()}
+        if not isinstance(self.setting.group, FiniteGroup):
+            return {"group": self._group()}
+        collapsed = self.setting.collapse_holds and self.setting.pair.route == "collapsed"
+        return {"group": self._collapsed() if collapsed else self._group(), "plain": self._plain()}
 
     @cached_property
     def _targets(self) -> Float[np.ndarray, "sample output"]:

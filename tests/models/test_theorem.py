@@ -81,3 +81,11 @@ def test_discrete_dynamics_are_those_of_a_linear_network():
     for member in finite:
         np.testing.assert_allclose(member, infinite.mean[0], atol=1e-10)
     assert np.abs(infinite.covariance).max() == 0
+
+
+def test_with_a_ridge_the_means_still_agree():
+    """The orbit of a sample carries |G| times its ridge."""
+    prediction = build_model(config("ntk", training={"ridge": 0.1}), bundle()).predict(ignore, Path("unused"))
+    free = build_model(config("ntk"), bundle()).predict(ignore, Path("unused"))
+    np.testing.assert_allclose(prediction.mean[0], prediction.mean[1], atol=1e-8)
+    assert np.abs(prediction.mean[0] - free.mean[0]).max() > 1e-3
