@@ -23,11 +23,13 @@ class PairKernel(ABC):
     """The kernel of one infinitely wide network.
 
     `route` says by which recursion it is computed (collapsed, recursion or augmented); `notes` says what a
-    reader must know of it (exactness that is lost, the error of a quadrature).
+    reader must know of it (exactness that is lost, the error of a quadrature). `collapses` says whether it is the
+    mean over the group of a plain kernel that is unchanged when both samples move.
     """
 
     route: str
     notes: tuple[str, ...] = ()
+    collapses: bool = False
 
     @abstractmethod
     def block(self, x1: Samples, x2: Samples) -> KernelBlock:

@@ -23,6 +23,7 @@ class CollapsedKernel(PairKernel):
     """Mean over the group of the plain kernel between x and rho(u) x'."""
 
     route = "collapsed"
+    collapses = True
 
     def __init__(self, plain: PairKernel, group: FiniteGroup, domain: Domain) -> None:
         self.plain = plain
@@ -54,6 +55,7 @@ def by_route(
     if route == "collapsed" and reason is not None:
         raise ConfigError(f"model.route=collapsed does not hold here: {reason}; use model.route=recursion or auto")
     if route == "recursion" or (route == "auto" and reason is not None):
-        notes = () if reason is None else (f"full recursion, since {reason}; the networks are not exactly equivariant",)
-        return NetworkKernel(network(), "recursion", notes)
+        kernel = NetworkKernel(network(), "recursion", () if reason is None else (f"full recursion, since {reason}",))
+        kernel.collapses = reason is None
+        return kernel
     return collapsed()

@@ -13,11 +13,13 @@ _SHARED_STREAM = 0
 
 
 def gcnn_ensemble(setting: Setting) -> FiniteEnsemble:
-    """Group networks on the original data; every member is invariant, so the samples themselves are enough."""
+    """Group networks on the original data; where every member is invariant, the samples themselves are enough."""
     config, outputs = setting.config, setting.train_y.shape[1]
     module = architecture_module(config.architecture)
     network = module.group_network(config.architecture, setting.group, setting.data.domain, config.model.width, outputs)
-    return _ensemble(setting, network, training=setting.untouched, evaluation=setting.untouched, invariant=True)
+    exact = module.equivariant(config.architecture, setting.group, setting.data.domain)
+    evaluation = setting.untouched if exact else setting.orbit
+    return _ensemble(setting, network, training=setting.untouched, evaluation=evaluation, invariant=True)
 
 
 def augmented_ensemble(setting: Setting) -> FiniteEnsemble:

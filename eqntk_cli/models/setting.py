@@ -88,7 +88,7 @@ class Setting:
     @cached_property
     def batches(self) -> Batches:
         """Which originals each step sees."""
-        return Batches(count(self.data.train_x), self.config.training.batch_size, self.config.seed)
+        return Batches(count(self.data.train_x), self.config.training.batch_size, self.config.dataset.split_seed)
 
     @cached_property
     def record_steps(self) -> tuple[int, ...]:
@@ -154,7 +154,7 @@ class Setting:
     @cached_property
     def collapse_holds(self) -> bool:
         """Whether the plain kernel is invariant, T(g x, g x') = T(x, x'), and the group kernel its mean."""
-        return isinstance(self.group, FiniteGroup) and self.pair.notes == ()
+        return isinstance(self.group, FiniteGroup) and self.pair.collapses
 
     @cached_property
     def augmented_train(self) -> KernelBlock:

@@ -68,7 +68,7 @@ def test_where_nothing_collapses_the_full_recursion_is_taken_and_said(changes):
     config = ArchitectureConfig(name="cnn", W_std=GAINS, b_std=BIASES, **changes)
     kernel = pair_kernel(config, planar_group("c4"), GRID, "auto")
     assert kernel.route == "recursion"
-    assert "not exactly equivariant" in kernel.notes[0]
+    assert kernel.notes[0].startswith("full recursion, since ")
     with pytest.raises(ConfigError, match="route=collapsed does not hold here"):
         pair_kernel(config, planar_group("c4"), GRID, "collapsed")
 

@@ -64,12 +64,23 @@ def pair_kernel(config: ArchitectureConfig, group: FiniteGroup, domain: PixelGri
 
 def inexact(config: ArchitectureConfig, group: FiniteGroup, domain: PixelGrid) -> str | None:
     """Why the kernel does not collapse onto the relative group element; None where it does."""
-    domain.permutations(group)
+    if not equivariant(config, group, domain):
+        return (
+            f"with this window, padding and stride {group.name} does not preserve the positions of a feature map; the "
+            "networks are not exactly equivariant"
+        )
     if not window_preserved(_window(config), group.matrices):
-        return f"a window of {config.window[0]}x{config.window[1]} pixels is not preserved by {group.name}"
-    if not all(lattice.closed_under(group.matrices) for lattice in _lattices(config, domain)):
-        return f"with this window, padding and stride {group.name} does not preserve the positions of a feature map"
+        return (
+            f"a window of {config.window[0]}x{config.window[1]} pixels is not preserved by {group.name}; plain "
+            "networks on the orbit have another kernel"
+        )
     return None
+
+
+def equivariant(config: ArchitectureConfig, group: FiniteGroup, domain: PixelGrid) -> bool:
+    """Whether the group networks are exactly equivariant: every feature map is mapped onto itself."""
+    domain.permutations(group)
+    return all(lattice.closed_under(group.matrices) for lattice in _lattices(config, domain))
 
 
 def _window(config: ArchitectureConfig) -> Window:

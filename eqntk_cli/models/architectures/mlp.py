@@ -48,6 +48,11 @@ def inexact(config: ArchitectureConfig, group: FiniteGroup, domain: PixelGrid) -
     return None
 
 
+def equivariant(config: ArchitectureConfig, group: FiniteGroup, domain: PixelGrid) -> bool:
+    """Whether the group networks are exactly equivariant: with global filters they always are."""
+    return inexact(config, group, domain) is None
+
+
 def _network(
     config: ArchitectureConfig, domain: PixelGrid, first: Support, others: Support, width: int, outputs: int
 ) -> Network:
