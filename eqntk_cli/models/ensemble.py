@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from eqntk_cli.domains.samples import Samples, count, take
+from eqntk_cli.errors import ConfigError
 from eqntk_cli.layers.network import Params
 from eqntk_cli.models.augmentation import Orbit
 from eqntk_cli.models.memory import members_that_fit
@@ -69,11 +70,17 @@ class FiniteEnsemble:
 
         Raises:
             NumericalError: the training diverges.
+            ConfigError: the block does not fit into memory.
         """
-        filled = range(start, max(stop, start + self.block_size))  # a last block as large as the others: one program
-        keys = jnp.stack([member_key(self.seed, self.stream, member) for member in filled])
-        flat, self._last = self.trainer.run(keys, on_progress)
-        flat = flat[: stop - start]
+        keys = jnp.stack([member_key(self.seed, self.stream, member) for member in range(start, stop)])
+        try:
+            flat, self._last = self.trainer.run(keys, on_progress)
+        except jax.errors.JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            raise ConfigError(
+                f"{stop - start} members at once do not fit into memory; lower model.block_size (or model.width)"
+            ) from error
         members, steps, _, outputs = flat.shape
         shape = (members, steps, count(self.samples), self.evaluation.copies, outputs)
         return np.ascontiguousarray(flat.reshape(shape).swapaxes(2, 3))

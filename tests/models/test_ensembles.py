@@ -77,9 +77,9 @@ def test_inexact_windows_are_measured():
     assert "not exactly equivariant" in model.notes[0]
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
 def test_mini_batches_are_whole_orbits_in_a_common_order(optimizer):
-    """Linear coupled networks agree under any optimiser fed the same orbits; with adam only in the first step."""
+    """Linear coupled networks agree at every step under any linear optimiser that is fed the same orbits."""
     keys = {
         "architecture": {"hidden_layers": 0, "W_std": 1.2, "b_std": 0.3, "group_support": "identity"},
         "training": {"optimizer": optimizer, "batch_size": 2, "steps": 6, "step_size": 0.05},
@@ -90,8 +90,7 @@ def test_mini_batches_are_whole_orbits_in_a_common_order(optimizer):
         for name in ("augmented_ensemble", "gcnn_ensemble")
     )
     assert np.abs(group[:, -1] - group[:, 0]).max() > 1e-3
-    steps = slice(0, 1) if optimizer == "adam" else slice(None)
-    np.testing.assert_allclose(augmented.mean(axis=2)[:, steps], group[:, steps, 0], atol=1e-12)
+    np.testing.assert_allclose(augmented.mean(axis=2), group[:, :, 0], atol=1e-12)
 
 
 def test_cross_entropy_learns():
@@ -134,3 +133,10 @@ def test_a_control_of_another_group_can_keep_the_step_size():
     control = build_model(config("gcnn_ensemble", "c2", training={"step_group": "c4"}), bundle())
     assert control.step_size == subject.step_size != alone.step_size
     assert control.stability_limit == alone.stability_limit
+
+
+def test_a_block_does_not_depend_on_the_block_size_of_the_session():
+    """A resumed run keeps the blocks on record, whatever a new session would choose: the bytes must be the same."""
+    first = build_model(config("gcnn_ensemble", model_keys={"members": 5, "block_size": 2}), bundle())
+    resumed = build_model(config("gcnn_ensemble", model_keys={"members": 5, "block_size": 4}), bundle())
+    assert first.run_block(2, 4, ignore).tobytes() == resumed.run_block(2, 4, ignore).tobytes()
