@@ -33,6 +33,9 @@ def convergence(
     from eqntk_cli.config.precision import set_precision
 
     sizes = _widths(widths)
+    for word in settings or []:
+        if word.startswith(("model", "dataset.n_train=")):
+            raise ConfigError(f"{word} has no effect here; use --widths, --members and --samples")
     config = compose([*(settings or []), f"dataset.n_train={samples}"], config_dir)
     config = replace(config, model=replace(config.model, members=members, route="auto"))
     set_precision(config.precision)

@@ -112,6 +112,9 @@ def roles(config: Config) -> None:
     _demand(
         control is not None, "control", control, "no_augmentation | other_group | other_step_size with role=control"
     )
+    if control == "other_step_size":
+        changed = config.training.step_size != "auto" or config.training.step_fraction != 1
+        _demand(changed, "control", control, "a training.step_fraction or training.step_size unlike the subjects'")
     if control == "no_augmentation":
         _one_of("model", model.name, ("augmented_ensemble",), "control=no_augmentation")
         _demand(
@@ -122,6 +125,14 @@ def roles(config: Config) -> None:
 def training(config: Config) -> None:
     """Optimisers, batches and step sizes that contradict each other, and what the kernel cannot predict."""
     model, training = config.model, config.training
+    _demand(
+        model.name == "ntk" or training.ridge == 0,
+        "training.ridge",
+        training.ridge,
+        "0 with an ensemble (model=ntk has it)",
+    )
+    if training.step_group is not None:
+        _one_of("training.step_group", training.step_group, (*PLANAR_GROUPS, *ROTATION_GROUPS), "step_size=auto")
     if model.name == "ntk":
         needed = "with model=ntk, which predicts full-batch gradient descent on the mean squared error"
         _demand(training.optimizer == "gd", "training.optimizer", training.optimizer, f"gd {needed}")

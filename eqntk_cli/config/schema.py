@@ -6,6 +6,7 @@ the plain objects that the rest of the program reads. A check that needs one val
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING
@@ -59,6 +60,9 @@ class DatasetConfig:
 
     def __post_init__(self) -> None:
         self.powers = tuple(self.powers)  # yaml knows lists only
+        if self.root is not None:
+            self.root = str(Path(self.root).expanduser().absolute())  # a run may be resumed from another folder
+        require(self.split_seed >= 0, "dataset.split_seed", self.split_seed, "a whole number of at least 0")
         require(self.n_train >= 1, "dataset.n_train", self.n_train, "a whole number of at least 1")
         require(self.n_test >= 1, "dataset.n_test", self.n_test, "a whole number of at least 1")
         require(self.n_ood >= 0, "dataset.n_ood", self.n_ood, "a whole number of at least 0")
@@ -112,14 +116,15 @@ class ArchitectureConfig:
     @property
     def window(self) -> tuple[int, int]:
         """Height and width of the convolution filter in pixels."""
-        pair = (self.filter, self.filter) if isinstance(self.filter, int) else tuple(self.filter)
+        several = isinstance(self.filter, list | tuple)
+        pair = tuple(self.filter) if several else (self.filter, self.filter)
         ok = len(pair) == 2 and all(isinstance(side, int) and side >= 1 for side in pair)
         require(ok, "architecture.filter", self.filter, "a number of pixels or [height,width]")
         return pair[0], pair[1]
 
     def _per_layer(self, key: str, value: Any) -> tuple[float, ...]:
         layers = self.hidden_layers + 1
-        values = [value] * layers if isinstance(value, int | float) else list(value)
+        values = list(value) if isinstance(value, list | tuple) else [value] * layers
         ok = len(values) == layers and all(isinstance(v, int | float) and v >= 0 for v in values)
         require(ok, f"architecture.{key}", value, f"a number, or {layers} numbers (one per layer, read-out last)")
         return tuple(float(v) for v in values)
@@ -175,9 +180,11 @@ class TrainingConfig:
         require(self.optimizer in OPTIMIZERS, "training.optimizer", self.optimizer, OPTIMIZERS)
         require(self.loss in LOSSES, "training.loss", self.loss, LOSSES)
         require(self.steps >= 1, "training.steps", self.steps, "a whole number of at least 1")
-        number = isinstance(self.step_size, int | float) and self.step_size > 0
+        number = not isinstance(self.step_size, bool) and isinstance(self.step_size, int | float)
+        number = number and 0 < self.step_size < float("inf")
         require(self.step_size == "auto" or number, "training.step_size", self.step_size, "auto or a positive number")
         require(self.step_fraction > 0, "training.step_fraction", self.step_fraction, "a positive number")
+        require(0 <= self.momentum < 1, "training.momentum", self.momentum, "a number from 0 to below 1")
         require(self.output_scale > 0, "training.output_scale", self.output_scale, "a positive number")
         require(self.ridge >= 0, "training.ridge", self.ridge, "a number of at least 0")
         require(
@@ -229,6 +236,7 @@ class Config:
     label: str | None = None  # a word of the user's own, shown in tables
 
     def __post_init__(self) -> None:
+        require(0 <= self.seed < 2**32, "seed", self.seed, "a whole number from 0 to 2^32 - 1")
         require(self.coupling in COUPLINGS, "coupling", self.coupling, COUPLINGS)
         require(self.role in ("subject", "control"), "role", self.role, ("subject", "control"))
         require(self.control is None or self.control in CONTROLS, "control", self.control, CONTROLS)

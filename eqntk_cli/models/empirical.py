@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from eqntk_cli.domains.samples import Samples, count
 from eqntk_cli.layers.network import Network, Params
 
-_JACOBIAN_BYTES = 256 * 2**20  # up to this size all gradients are held at once
+_JACOBIAN_BYTES = 64 * 2**20  # up to this size all gradients are held at once
 
 
 def empirical_ntk(network: Network, params: Params, x: Samples, method: str) -> Float[Array, "sample sample"]:
@@ -32,7 +32,7 @@ def empirical_ntk(network: Network, params: Params, x: Samples, method: str) -> 
 
 
 def method_that_fits(network: Network, x: Samples) -> str:
-    """`jacobian` while the gradients of all samples fit into 256 MiB, else `products`."""
+    """`jacobian` while the gradients of all samples fit into 64 MiB, else `products` (several members run at once)."""
     params = jax.eval_shape(network.init, jax.random.key(0), x)
     leaves = jax.tree.leaves(params)
     size = count(x) * sum(leaf.size * np.dtype(leaf.dtype).itemsize for leaf in leaves)

@@ -87,6 +87,7 @@ def _jobs(experiment: Experiment, runs: dict[str, dict[str, str]], arguments: Ar
         varied = dict(zip(axes, point, strict=True))
         for name, fixed in runs.items():
             label = {} if not name or "label" in given else {"label": name}
+            fixed = _following(fixed, {**settings, **varied})
             parts = [name, *(_short(key, value) for key, value in varied.items() if len(axes[key]) > 1)]
             found.append(("-".join(part for part in parts if part), {**settings, **label, **varied, **fixed}))
     found = _without_repeats(found)
@@ -95,6 +96,13 @@ def _jobs(experiment: Experiment, runs: dict[str, dict[str, str]], arguments: Ar
         Job(number, name, _folder(number, digits, name), tuple(f"{key}={value}" for key, value in values.items()))
         for number, (name, values) in enumerate(found)
     ]
+
+
+def _following(fixed: dict[str, str], subject: dict[str, str]) -> dict[str, str]:
+    """A control with another group keeps the step of its subjects, whatever group the command line gives them."""
+    if "training.step_group" in fixed and "group" in subject:
+        return {**fixed, "training.step_group": subject["group"]}
+    return fixed
 
 
 def _chosen(experiment: Experiment, arguments: Arguments) -> dict[str, dict[str, str]]:

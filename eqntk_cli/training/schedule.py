@@ -1,7 +1,8 @@
 """When predictions are recorded, and which samples each step sees.
 
-The order of mini-batches depends on the seed alone and is the same for every member and every model: the
-theorem holds for any sequence of batches made of whole orbits, so a common order keeps the comparison exact.
+The order of mini-batches depends on the seed of the data split alone and is the same for every member and every
+model: the theorem holds for any sequence of batches made of whole orbits, so a common order keeps the comparison
+exact.
 """
 
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ def record_steps(training: TrainingConfig, points: int = 12) -> tuple[int, ...]:
     return tuple(sorted({0, *asked}))
 
 
+_BATCHES = 30_000  # the stream of mini-batches, apart from those of members and rotations
+
+
 @dataclass(frozen=True)
 class Batches:
     """Full batch (`size` None) or mini-batches of `size` of the `samples` originals, each with its whole orbit."""
@@ -49,6 +53,6 @@ class Batches:
             return None
         per_epoch = self.samples // self.size
         epoch, position = divmod(step, per_epoch)
-        key = jax.random.fold_in(jax.random.key(self.seed), epoch)
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(self.seed), _BATCHES), epoch)
         order = np.asarray(jax.random.permutation(key, self.samples))
         return order[position * self.size : (position + 1) * self.size]
