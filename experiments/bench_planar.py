@@ -5,7 +5,9 @@ dense read-out) between the same images, averaged over the rotations of C4, in o
 rounds are printed. Processor time stands beside the time that passed: on a machine that is shared only it can be
 compared. Operations and bytes are counted by the compiler for one offset and set against measured ceilings.
 
-    python experiments/bench_planar.py --neural-tangents DIR        (see neural_tangents_oracle.py for DIR)
+    python experiments/bench_planar.py --neural-tangents DIR --out experiments/results
+
+neural_tangents_oracle.py says how DIR is made; without it that contestant is left out.
 """
 
 import argparse
@@ -52,10 +54,11 @@ def main() -> None:
     report["work"] = [_work(size, report) for size in arguments.sizes]
     text = planar_tables.markdown(report)
     print(text)  # noqa: T201
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    stem = arguments.out / f"planar_{jax.default_backend()}"
-    stem.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n")
-    stem.with_suffix(".md").write_text(text + "\n")
+    if arguments.out is not None:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        stem = arguments.out / f"planar_{jax.default_backend()}"
+        stem.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n")
+        stem.with_suffix(".md").write_text(text + "\n")
 
 
 def _arguments() -> argparse.Namespace:
@@ -64,7 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=8, help="images on each side of a block of pairs")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--neural-tangents", type=Path, default=None, help="folder that holds the package")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--out", type=Path, default=None, help="folder to write the tables to")
     return parser.parse_args()
 
 
