@@ -31,8 +31,8 @@ class Tracker(Protocol):
     def summary(self, values: Mapping[str, Any]) -> None:
         """Numbers about the run as a whole."""
 
-    def figure(self, name: str, image: Path) -> None:
-        """A picture (png)."""
+    def page(self, name: str, page: Path) -> None:
+        """A self-contained page with its figures (html)."""
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """A table."""
@@ -53,7 +53,7 @@ class NullTracker:
     def summary(self, values: Mapping[str, Any]) -> None:
         """Nothing."""
 
-    def figure(self, name: str, image: Path) -> None:
+    def page(self, name: str, page: Path) -> None:
         """Nothing."""
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -90,11 +90,11 @@ class WandbTracker:
             with self._harmless:
                 self._run.summary.update(dict(values))
 
-    def figure(self, name: str, image: Path) -> None:
-        """A picture (png)."""
+    def page(self, name: str, page: Path) -> None:
+        """A self-contained page with its figures (html)."""
         if self._harmless.well:
             with self._harmless:
-                self._run.log({name: _wandb().Image(str(image))})
+                self._run.log({name: _wandb().Html(str(page))})
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """A table."""
@@ -138,17 +138,17 @@ def report_artifact(
     folder: Path,
     summary: Mapping[str, Any],
     tables: Mapping[str, tuple[Sequence[str], Sequence[Sequence[Any]]]],
-    figures: Mapping[str, Path] | None = None,
 ) -> None:
-    """Mirror a comparison: its summary, its tables (columns and rows), its figures and the files of its folder."""
-    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    """Mirror a comparison: its summary, tables (columns and rows), pages with all figures, and files of its folder."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    files = [path for path in files if "wandb" not in path.relative_to(folder).parts]  # an earlier mirror's own files
     tracker = _start(tracking, folder, "compare-runs", dict(summary), None, folder.name, ("report",))
     try:
         tracker.summary(summary)
         for name, (columns, rows) in tables.items():
             tracker.table(name, columns, rows)
-        for name, image in (figures or {}).items():
-            tracker.figure(name, image)
+        for page in (path for path in files if path.suffix == ".html"):
+            tracker.page(page.stem, page)
         tracker.artifact(f"report-{folder.name}", "report", files)
     finally:
         tracker.finish(succeeded=True)
