@@ -58,7 +58,8 @@ def _identity(axes: Axes, found: list[VarianceComparison]) -> None:
     if values.size == 0:
         return
     ends = np.array([values.min() / 1.2, values.max() * 1.2])
-    if ends[1] / ends[0] > 20:
+    predicted = np.concatenate([np.array(v.scatter_predicted, dtype=float) for v in found])
+    if ends[1] / ends[0] > 20 and np.any(predicted > 0):  # centred members: the limit predicts no variance at all
         axes.set(xscale="log", yscale="log")
     else:
         ends[0] = 0
