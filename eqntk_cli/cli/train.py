@@ -102,7 +102,8 @@ def _run(config: "Config", folder: Path) -> None:
     try:
         execute(config, folder)
     except KeyboardInterrupt:
-        sys.stderr.write(f"\neqntk: interrupted; go on with: eqntk train --resume {_shown(folder)}\n")
+        kept = (folder / "record.json").exists()
+        sys.stderr.write(f"\neqntk: interrupted; go on with: eqntk train --resume {_shown(folder)}\n" if kept else "")
         raise
     _report(folder)
 

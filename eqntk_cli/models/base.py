@@ -7,7 +7,6 @@ holds f(rho(g) x). A model that is invariant by construction has the one element
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -85,8 +84,8 @@ class EnsembleModel(Model, Protocol):
 class KernelModel(Model, Protocol):
     """The infinitely wide ensemble."""
 
-    def predict(self, on_progress: OnProgress, workspace: Path) -> KernelPrediction:
-        """Mean and covariance at every recorded step; `workspace` is a folder for tiles, kept for a resume.
+    def predict(self, on_progress: OnProgress) -> KernelPrediction:
+        """Mean and covariance at every recorded step; a prediction that is killed begins anew.
 
         Raises:
             NumericalError: the kernel cannot be inverted, or the step size is unstable.

@@ -10,7 +10,6 @@ matrices, so the agreement of the means is seen and not put in.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -72,13 +71,12 @@ class InfiniteModel:
         """Which route was taken, and what it costs in exactness."""
         return (f"kernel by route {self.setting.pair.route}", *self.setting.pair.notes)
 
-    def predict(self, on_progress: Callable[[float], None], workspace: Path) -> KernelPrediction:
+    def predict(self, on_progress: Callable[[float], None]) -> KernelPrediction:
         """Mean and covariance of every kernel at every recorded step.
 
         Raises:
             NumericalError: the step size is unstable.
         """
-        del workspace
         chosen = self._kernels()
         on_progress(0.8)
         schedule = Schedule(tuple(float(step) for step in self.record_steps), self.step_size)

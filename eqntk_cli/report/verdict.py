@@ -57,7 +57,9 @@ def controls_hold(pairs: Sequence[PairAnalysis]) -> bool:
 
 def first_line(pairs: Sequence[PairAnalysis], outcome: Outcome, margin: float) -> str:
     """The line that stands above everything: a warning about the controls, or the result."""
-    result = f"{_counted(pairs)} (margin {margin:.3g} of the RMS prediction, every recorded step after the start)"
+    result = (
+        f"{_counted(pairs)} (margin {100 * margin:.3g} % of the RMS prediction, every recorded step after the start)"
+    )
     failing = [(pair, control) for pair in pairs for control in pair.controls if not control.as_expected]
     if failing:
         named = "; ".join(f"{control.control} of {pair.name} is {_word(control)}" for pair, control in failing[:3])

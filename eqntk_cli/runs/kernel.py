@@ -13,8 +13,6 @@ from eqntk_cli.runs.session import Session
 from eqntk_cli.runs.space import require_space
 from eqntk_cli.runs.store import write_kernel_predictions
 
-WORKSPACE = "gram"  # tiles of Gram matrices, from which a killed run goes on
-
 
 def run_kernel(session: Session, model: KernelModel, data: DataBundle) -> None:
     """Predict, write, and the metrics of the first kernel's mean.
@@ -25,7 +23,7 @@ def run_kernel(session: Session, model: KernelModel, data: DataBundle) -> None:
     """
     points = evaluation_points(data, model.record_steps)
     require_space(session.folder, points.target.nbytes * len(points.steps))
-    prediction = model.predict(session.progress, session.folder / WORKSPACE)
+    prediction = model.predict(session.progress)
     if not np.isfinite(prediction.mean).all():
         limit = "unknown" if model.stability_limit is None else f"{model.stability_limit:.6g}"
         raise NumericalError(

@@ -11,7 +11,7 @@ def read_metrics(folder: Path) -> list[dict[str, str]]:
     """The rows of metrics.csv as text; none if there is no such file yet."""
     try:
         text = (folder / METRICS_FILE).read_text(encoding="utf-8")
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return []
     return list(csv.DictReader(text.splitlines()))
 
@@ -23,5 +23,13 @@ def headline(folder: Path) -> tuple[str, float] | None:
         for wanted in _HEADLINES:
             for name, value in row.items():
                 if name.split("_")[0] == wanted and value:
-                    return name, float(value)
+                    return _number(name, value)
     return None
+
+
+def _number(name: str, value: str) -> tuple[str, float] | None:
+    """A table goes on without the number of a file that was damaged."""
+    try:
+        return name, float(value)
+    except ValueError:
+        return None

@@ -1,7 +1,5 @@
 """The theorem: equal means at infinite width by two routes, and member by member for coupled networks."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -20,7 +18,7 @@ def ignore(share: float) -> None:
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_infinite_width_means_agree_at_every_step_and_variances_do_not(name, group):
     model = build_model(config("ntk", group, architecture=ARCHITECTURES[name]), bundle())
-    prediction = model.predict(ignore, Path("unused"))
+    prediction = model.predict(ignore)
     assert prediction.kernels == ("group", "plain")
     by_group, by_augmentation = prediction.mean
     scale = np.abs(by_group).max()
@@ -77,7 +75,7 @@ def test_discrete_dynamics_are_those_of_a_linear_network():
     """mu_t plus the decay of f_0 predicts a linear network exactly, step by step."""
     keys = {"architecture": {"hidden_layers": 0, "W_std": 1.2, "b_std": 0.3}, "training": {"steps": 7, "centred": True}}
     finite = build_model(config("gcnn_ensemble", **keys), bundle()).run_block(0, 4, ignore)[:, :, 0]
-    infinite = build_model(config("ntk", **keys), bundle()).predict(ignore, Path("unused"))
+    infinite = build_model(config("ntk", **keys), bundle()).predict(ignore)
     for member in finite:
         np.testing.assert_allclose(member, infinite.mean[0], atol=1e-10)
     assert np.abs(infinite.covariance).max() == 0
@@ -85,7 +83,7 @@ def test_discrete_dynamics_are_those_of_a_linear_network():
 
 def test_with_a_ridge_the_means_still_agree():
     """The orbit of a sample carries |G| times its ridge."""
-    prediction = build_model(config("ntk", training={"ridge": 0.1}), bundle()).predict(ignore, Path("unused"))
-    free = build_model(config("ntk"), bundle()).predict(ignore, Path("unused"))
+    prediction = build_model(config("ntk", training={"ridge": 0.1}), bundle()).predict(ignore)
+    free = build_model(config("ntk"), bundle()).predict(ignore)
     np.testing.assert_allclose(prediction.mean[0], prediction.mean[1], atol=1e-8)
     assert np.abs(prediction.mean[0] - free.mean[0]).max() > 1e-3

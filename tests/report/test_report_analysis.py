@@ -17,7 +17,7 @@ def test_coupled_wide_ensembles_are_equivalent_and_the_control_is_not(tmp_path):
     (pair,) = report.pairs
     assert report.outcome is Outcome.EQUIVALENT
     assert report.controls_ok
-    assert report.first_line.startswith("Equivalent: 1 of 1 pair equivalent (margin 0.1 of the RMS prediction")
+    assert report.first_line.startswith("Equivalent: 1 of 1 pair equivalent (margin 10 % of the RMS prediction")
     assert (pair.test.test, pair.test.paired) == ("sign flips", True)
     assert pair.controls[0].comparison.paired
     assert [each.name for each in pair.theory] == ["augmented - theory", "gcnn - theory"] * 2

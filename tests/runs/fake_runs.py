@@ -112,7 +112,7 @@ class FakeKernel:
     stability_limit: float = 3.0
     notes: tuple = ()
 
-    def predict(self, on_progress, workspace):  # noqa: ARG002
+    def predict(self, on_progress):
         on_progress(0.5)
         mean = np.full((2, 3, 9, 2), self.value)
         return KernelPrediction(("group", "plain"), mean, np.ones((2, 3, 9, 9)), {"condition_number": 7.0})
