@@ -1,12 +1,15 @@
 """What every test shares: double precision, and where the real data are."""
 
 import os
+import signal
 from pathlib import Path
 
 import jax
 import pytest
 
 jax.config.update("jax_enable_x64", True)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts background jobs deaf to Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data"
 
