@@ -6,6 +6,7 @@ formation at 298 K: Staroverov, Scuseria, Tao, Perdew, J. Chem. Phys. 119, 12129
 """
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -61,9 +62,10 @@ def _read_ase() -> tuple[list[Molecule], dict[int, float]]:
     from ase.data import atomic_numbers
     from ase.data.g2 import atom_names, data, molecule_names
 
+    entries: dict[str, Any] = dict(data)
     molecules = []
     for name in molecule_names:
-        atoms = Atoms(data[name]["symbols"], data[name]["positions"])
-        enthalpy = {"enthalpy": float(data[name]["enthalpy"])}
+        atoms = Atoms(entries[name]["symbols"], entries[name]["positions"])
+        enthalpy = {"enthalpy": float(entries[name]["enthalpy"])}
         molecules.append(Molecule(name, atoms.numbers.astype(int), atoms.positions, enthalpy))
-    return molecules, {atomic_numbers[name]: float(data[name]["enthalpy"]) for name in atom_names}
+    return molecules, {atomic_numbers[name]: float(entries[name]["enthalpy"]) for name in atom_names}

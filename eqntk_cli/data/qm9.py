@@ -26,7 +26,7 @@ class Qm9:
     """The molecules of some files of QM9, but for the excluded ones."""
 
     name = "qm9"
-    elements = ELEMENTS
+    elements: tuple[int, ...] = ELEMENTS
     default_target = "u0_atom"
 
     def __init__(self, files: XyzArchive | SdfFile, excluded: set[int], notes: list[str]) -> None:
@@ -68,8 +68,8 @@ def open_source(dataset: DatasetConfig) -> Qm9:
     if given is None:
         return Qm9(files, set(), ["molecules that failed the published consistency check are not left out"])
     excluded = read_exclusions(given)
-    found = len(excluded.intersection(files.indices))
-    return Qm9(files, excluded, [f"{found} molecules that failed the published consistency check are left out"])
+    absent = len(excluded.intersection(files.indices))
+    return Qm9(files, excluded, [f"{absent} molecules that failed the published consistency check are left out"])
 
 
 def _fetched(dataset: DatasetConfig) -> Path:

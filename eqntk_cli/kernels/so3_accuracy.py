@@ -19,7 +19,13 @@ from jaxtyping import Array, Float
 from eqntk_cli.domains.quadrature import Quadrature, gauss_quadrature
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.kernels.block import KernelBlock
-from eqntk_cli.kernels.so3_state import NodeInput, channel_products, mean_squares, packed_wigner
+from eqntk_cli.kernels.so3_state import (
+    NodeInput,
+    channel_products,
+    inner_by_products,
+    mean_squares,
+    packed_wigner,
+)
 from eqntk_cli.kernels.spherical import Recursion, mean_over_nodes
 
 _CHUNK = 256  # nodes per call of one compiled program
@@ -90,5 +96,6 @@ def _chunk_sum(
     weights: Float[Array, " node"],
 ) -> Float[Array, "2 probe probe"]:
     share = weights.sum()
-    block: KernelBlock = mean_over_nodes(recursion, NodeInput(products, norms, norms, wigner, weights / share))
+    nodes = NodeInput(inner_by_products(wigner, products), norms, norms, weights / share)
+    block: KernelBlock = mean_over_nodes(recursion, nodes)
     return share * jnp.stack(block)

@@ -14,9 +14,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from eqntk_cli.domains.harmonics import wigner_matrices
 from eqntk_cli.domains.quadrature import Quadrature
 from eqntk_cli.kernels.block import KernelBlock, PairKernel
-from eqntk_cli.kernels.so3_state import NodeInput, channel_products, mean_squares, packed_wigner
+from eqntk_cli.kernels.so3_state import (
+    NodeInput,
+    channel_products,
+    inner_by_products,
+    inner_by_rotation,
+    mean_squares,
+    packed_wigner,
+)
 
 Recursion = Callable[[Any], Any]  # from the state of the input to the state of the output
 _STEP_BYTES = 1 << 17  # of one array over (node, sample1, sample2): about ten of them fit in a second-level cache
@@ -34,21 +42,28 @@ class SphericalKernel(PairKernel):
         self, recursion: Recursion, bandlimit: int, quadrature: Quadrature, notes: tuple[str, ...] = ()
     ) -> None:
         self.route = "collapsed"
+        self.collapses = True
         self.notes = notes
         self.quadrature = quadrature
         self._recursion = recursion
         self._wigner = packed_wigner(bandlimit, quadrature.rotations)
+        self._rotations = wigner_matrices(bandlimit, quadrature.rotations[:_FEWEST_NODES])
 
     def block(
         self, x1: Float[Array, "sample1 coefficient channel"], x2: Float[Array, "sample2 coefficient channel"]
     ) -> KernelBlock:
         """NNGP and NTK of all pairs."""
         x1, x2 = jnp.asarray(x1), jnp.asarray(x2)
-        products, norms1, norms2 = channel_products(x1, x2), mean_squares(x1), mean_squares(x2)
+        norms = mean_squares(x1), mean_squares(x2)
+        if self.quadrature.nodes <= _FEWEST_NODES:
+            inner = inner_by_rotation(x1, x2, jnp.asarray(self._rotations, x1.dtype))
+            weights = jnp.asarray(self.quadrature.weights, x1.dtype)
+            return mean_over_nodes(self._recursion, NodeInput(inner, *norms, weights))
+        products = channel_products(x1, x2)
 
         def add_step(total: KernelBlock, step: tuple[Array, Array]) -> tuple[KernelBlock, None]:
             share = step[1].sum()
-            nodes = NodeInput(products, norms1, norms2, step[0], step[1] / share)
+            nodes = NodeInput(inner_by_products(step[0], products), *norms, step[1] / share)
             part = mean_over_nodes(self._recursion, nodes)
             return KernelBlock(*(sum_ + share * new for sum_, new in zip(total, part, strict=True))), None
 
@@ -64,7 +79,7 @@ class SphericalKernel(PairKernel):
     def _steps(self, pairs: int, dtype: Any) -> tuple[Float[Array, "step node lmn"], Float[Array, "step node"]]:
         """The nodes in equal steps, filled up with nodes of weight 0."""
         at_once = max(_FEWEST_NODES, _STEP_BYTES // (np.dtype(dtype).itemsize * pairs))
-        steps = math.ceil(self.quadrature.nodes / at_once)
+        steps = max(2, math.ceil(self.quadrature.nodes / at_once))  # a loop of one step is unrolled and fused badly
         nodes = math.ceil(self.quadrature.nodes / steps)
         fill = steps * nodes - self.quadrature.nodes
         wigner = np.pad(self._wigner, [(0, fill), (0, 0)], mode="edge").reshape(steps, nodes, -1)

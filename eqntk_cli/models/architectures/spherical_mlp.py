@@ -20,6 +20,7 @@ from eqntk_cli.kernels.spherical import SphericalKernel
 from eqntk_cli.layers.molecule_network import MoleculeNetwork
 from eqntk_cli.layers.network import Network
 from eqntk_cli.layers.rotated_copies import RotatedCopies
+from eqntk_cli.models.architectures.so3_network import band_limited_kernel, so3_network
 from eqntk_cli.models.architectures.stack import stack
 from eqntk_cli.models.network_kernel import NetworkKernel
 
@@ -38,6 +39,8 @@ def group_network(
 ) -> Network | MoleculeNetwork:
     """Lifting with filters on the whole sphere, then group convolutions."""
     sphere = _sphere(domain)
+    if isinstance(group, SO3):
+        return _on_domain(config, domain, so3_network(config, sphere, width, outputs))
     rotations = finite_rotations(group)
     convolution = global_group_convolution(None, group, config.group_support)
     layers = _stack(config, pointwise(group.order), convolution, width, outputs)
@@ -60,6 +63,8 @@ def pair_kernel(
     if isinstance(group, SO3):
         if route == "recursion":
             raise ConfigError("model.route=recursion needs a finite group; use model.route=collapsed with group=so3.")
+        if config.band_limited:
+            return _summed(config, domain, band_limited_kernel(config, _sphere(domain)))
         recursion = _plain_atom(config, _sphere(domain), width=1, outputs=1).kernel
         rule, note = sufficient_quadrature(recursion, _sphere(domain).bandlimit, config.quadrature_tolerance)
         return _kernel(config, domain, rule, (note,))
@@ -77,6 +82,11 @@ def inexact(config: ArchitectureConfig, group: FiniteGroup | SO3, domain: Spheri
     if not isinstance(group, SO3):
         finite_rotations(group)
     return None
+
+
+def equivariant(config: ArchitectureConfig, group: FiniteGroup | SO3, domain: SphericalDomain) -> bool:
+    """Whether the group networks are exactly equivariant: with global filters they are."""
+    return inexact(config, group, domain) is None
 
 
 def _plain_atom(config: ArchitectureConfig, sphere: Sphere, width: int, outputs: int) -> Network:
