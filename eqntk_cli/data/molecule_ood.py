@@ -41,7 +41,7 @@ def _shaken(rng: np.random.Generator, molecule: Molecule) -> Molecule:
 def _of_other_set(rng: np.random.Generator, dataset: DatasetConfig, source: MoleculeSource) -> list[Molecule]:
     openers = _openers()
     name = dataset.ood_dataset
-    if name not in openers or name == source.name:
+    if name is None or name not in openers or name == source.name:
         raise ConfigError(
             f"dataset.ood=other_dataset with dataset.ood_dataset={name} is not possible; "
             f"expected {' | '.join(other for other in openers if other != source.name)}."

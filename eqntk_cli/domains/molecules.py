@@ -4,7 +4,7 @@ A rotation of the molecule rotates every atom's signal; padding atoms have mask 
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,10 +15,10 @@ from eqntk_cli.groups.finite import FiniteGroup
 
 
 class AtomSignals(NamedTuple):
-    """A batch of molecules; `mask` is 1 where there is an atom and 0 where there is none."""
+    """A batch of molecules, numpy or jax; `mask` is 1 where there is an atom and 0 where there is none."""
 
-    signals: Float[Array, "molecule atom coefficient channel"]
-    mask: Float[Array, "molecule atom"]
+    signals: Float[Any, "molecule atom coefficient channel"]
+    mask: Float[Any, "molecule atom"]
 
 
 @dataclass(frozen=True)
