@@ -11,8 +11,6 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-_SAME = {"float32": 1e-6, "float64": 1e-14}  # eight, respectively 45 roundings below 1
-
 
 class Dual(NamedTuple):
     """`value` = E[s(x) s(y)] and `derivative` = E[s'(x) s'(y)]."""
