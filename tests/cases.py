@@ -1,6 +1,7 @@
 """The one list of cases over which the laws are tested: a new group, layer or architecture is a line here."""
 
 from eqntk_cli.config.schema import ArchitectureConfig, GroupConfig
+from eqntk_cli.domains.pixels import PixelGrid
 from eqntk_cli.groups.finite import FiniteGroup
 from eqntk_cli.groups.registry import get_group
 
@@ -28,7 +29,28 @@ ARCHITECTURES = {
     "cnn flatten identity": ArchitectureConfig(
         name="cnn", W_std=GAINS, b_std=BIASES, filter=2, readout="flatten", group_support="identity"
     ),
+    "cnn average pool": ArchitectureConfig(name="cnn", W_std=GAINS, b_std=BIASES, padding="same", average_pool=2),
+    "cnn average pool even window": ArchitectureConfig(
+        name="cnn", W_std=GAINS, b_std=BIASES, filter=2, average_pool=2, activation="erf"
+    ),
+    "cnn average pool flatten": ArchitectureConfig(
+        name="cnn",
+        W_std=GAINS,
+        b_std=BIASES,
+        padding="circular",
+        readout="flatten",
+        group_support="identity",
+        average_pool=2,
+    ),
 }
+# side of the images on which a case is exact, where it is not 5: every feature map must be divisible by the window
+SIDES = {"cnn average pool": 4, "cnn average pool even window": 7, "cnn average pool flatten": 8}
+
+
+def image_grid(architecture: str) -> PixelGrid:
+    """The pixels on which the groups of the plane preserve every feature map of this case."""
+    side = SIDES.get(architecture, 5)
+    return PixelGrid(side, side, 2)
 
 
 def planar_group(name: str) -> FiniteGroup:

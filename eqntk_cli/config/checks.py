@@ -58,13 +58,15 @@ def layers(config: Config) -> None:
         ):
             _demand(value == unset, f"architecture.{key}", value, f"{unset} with architecture={arch.name}")
     if arch.name != "cnn":
+        _demand(arch.average_pool == 1, "architecture.average_pool", arch.average_pool, f"1 with {arch.name}")
         _demand(arch.readout == "pool", "architecture.readout", arch.readout, f"pool with architecture={arch.name}")
         return
     _demand(arch.hidden_layers >= 1, "architecture.hidden_layers", arch.hidden_layers, "1 or more for a cnn")
     window = arch.window  # refuses what is no window
     if arch.skip:
-        keeps = arch.padding != "valid" and arch.stride == 1
-        what = f"false with padding={arch.padding} stride={arch.stride} window={window[0]}x{window[1]}"
+        keeps = arch.padding != "valid" and arch.stride == 1 and arch.average_pool == 1
+        sizes = f"padding={arch.padding} stride={arch.stride} average_pool={arch.average_pool}"
+        what = f"false with {sizes} window={window[0]}x{window[1]}"
         _demand(keeps, "architecture.skip", arch.skip, f"{what}; a skip needs layers of one size (same or circular)")
 
 

@@ -86,6 +86,7 @@ class ArchitectureConfig:
     filter: Any = 3  # cnn: window, a number or [height,width]
     padding: str = "valid"
     stride: int = 1
+    average_pool: int = 1  # cnn: side in pixels of the windows averaged over after every hidden activation; 1: none
     skip: bool = False
     readout: str = "pool"
     group_support: str = "full"
@@ -100,6 +101,7 @@ class ArchitectureConfig:
         require(self.readout in READOUTS, "architecture.readout", self.readout, READOUTS)
         require(self.group_support in SUPPORTS, "architecture.group_support", self.group_support, SUPPORTS)
         require(self.stride >= 1, "architecture.stride", self.stride, "a whole number of at least 1")
+        require(self.average_pool >= 1, "architecture.average_pool", self.average_pool, "a whole number of at least 1")
         for key, value in (("W_std", self.W_std), ("b_std", self.b_std)):
             self._per_layer(key, value)
 

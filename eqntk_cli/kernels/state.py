@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from jaxtyping import Array, Float
 
+from eqntk_cli.errors import ConfigError
 from eqntk_cli.kernels.activations.base import Activation
 
 
@@ -50,6 +51,18 @@ class KernelState(ABC):
     @abstractmethod
     def pool(self) -> "KernelState":
         """Mean of K and T over both sites; the variances end here."""
+
+    def average_windows(self, support: Any) -> Self:
+        """Average pooling over windows; most forms cannot follow it.
+
+        Raises:
+            ConfigError: this form keeps the variances at single sites only.
+        """
+        del support
+        raise ConfigError(
+            "average pooling inside the network needs covariances between sites, which this recursion does not keep; "
+            "use architecture.average_pool=1, or model.route=auto"
+        )
 
     def after_linear(self, support: Any) -> Self:
         """The state in which the result of a linear layer lives (most forms: this one)."""

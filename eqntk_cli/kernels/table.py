@@ -66,7 +66,7 @@ class InputState:
 
     def linear(self, support: Support, weight_variance: float, bias_variance: float) -> TableState:
         """The first linear layer; there T = K."""
-        read1, read2 = (_read(features, support) for features in (self.features1, self.features2))
+        read1, read2 = (read_taps(features, support) for features in (self.features1, self.features2))
         fan_in = read1.shape[-1]
         nngp = jnp.einsum("aoj,bpj->abop", read1, read2) / fan_in
         variances = [jnp.einsum("aoj,aoj->ao", read, read) / fan_in for read in (read1, read2)]
@@ -74,7 +74,7 @@ class InputState:
         return TableState(nngp, nngp, variance1, variance2)
 
 
-def _read(features: Float[Array, "sample site channel"], support: Support) -> Float[Array, "sample out read"]:
+def read_taps(features: Float[Array, "sample site channel"], support: Support) -> Float[Array, "sample out read"]:
     """What each output site reads, taps and channels in one axis; outside is zero."""
     padded = jnp.pad(features, [(0, 0), (0, 1), (0, 0)])
     return padded[:, support.table].reshape(len(features), len(support.table), -1)

@@ -5,9 +5,14 @@ import numpy as np
 
 from eqntk_cli.domains.samples import Samples
 from eqntk_cli.kernels.block import KernelBlock, PairKernel
+from eqntk_cli.kernels.self_table import SelfInputState
 from eqntk_cli.kernels.table import InputState
+from eqntk_cli.layers.average_pooling import AveragePool
 from eqntk_cli.layers.linear import Linear
 from eqntk_cli.layers.network import Network
+
+_ARRAYS = 6  # over pairs of sites, for one pair of samples: K and T before and after a layer, and what it needs
+_ARRAYS_OF_SELF = 2  # for a tile of a single pair: K(x, x) and K(x', x'); larger tiles share them between pairs
 
 
 class NetworkKernel(PairKernel):
@@ -21,14 +26,20 @@ class NetworkKernel(PairKernel):
     def block(self, x1: Samples, x2: Samples) -> KernelBlock:
         """NNGP and NTK of all pairs."""
         sites = self.network.domain.sites
-        state = self.network.kernel(InputState(sites(jnp.asarray(x1)), sites(jnp.asarray(x2))))
+        start = SelfInputState if self._pools_inside else InputState
+        state = self.network.kernel(start(sites(jnp.asarray(x1)), sites(jnp.asarray(x2))))
         return KernelBlock(state.nngp[:, :, 0, 0], state.ntk[:, :, 0, 0])
 
     def bytes_per_pair(self, x1: Samples, x2: Samples) -> int:
-        """About six arrays over pairs of sites are alive at once."""
+        """About six arrays over pairs of sites are alive at once, and the samples' own where windows are averaged."""
         del x2
         largest = max(len(layer.support.table) for layer in _linear_layers(self.network.layers))
-        return 6 * largest**2 * np.dtype(x1.dtype).itemsize
+        arrays = _ARRAYS + (_ARRAYS_OF_SELF if self._pools_inside else 0)
+        return arrays * largest**2 * np.dtype(x1.dtype).itemsize
+
+    @property
+    def _pools_inside(self) -> bool:
+        return any(isinstance(layer, AveragePool) for layer in self.network.layers)
 
 
 def _linear_layers(layers: tuple) -> list[Linear]:

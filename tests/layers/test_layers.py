@@ -17,7 +17,9 @@ from eqntk_cli.domains.support import (
     lifting,
     pointwise,
 )
+from eqntk_cli.kernels.self_table import SelfInputState
 from eqntk_cli.kernels.table import InputState
+from eqntk_cli.layers.average_pooling import AveragePool
 from eqntk_cli.layers.linear import Linear
 from eqntk_cli.layers.network import Network
 from eqntk_cli.layers.pooling import Pool
@@ -51,10 +53,8 @@ def test_ntk_of_one_linear_layer_is_exact(name):
     network = Network(domain, (Linear(support, 1, 1.7, 0.6), Pool()))
     x1, x2 = (jax.random.normal(jax.random.key(seed), (2, *domain.shape)) for seed in (1, 2))
     params = network.init(jax.random.key(3), x1)
-    gradients = [jax.jacobian(lambda p, x=x: network.apply(p, x)[:, 0])(params) for x in (x1, x2)]
-    flat = [np.concatenate([np.asarray(g).reshape(2, -1) for g in jax.tree.leaves(part)], axis=1) for part in gradients]
     state = network.kernel(InputState(domain.sites(x1), domain.sites(x2)))
-    np.testing.assert_allclose(flat[0] @ flat[1].T, state.ntk[:, :, 0, 0], rtol=1e-12)
+    np.testing.assert_allclose(_ntk(network, params, x1, x2), state.ntk[:, :, 0, 0], rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -102,11 +102,65 @@ def test_group_convolution_is_equivariant(name):
         np.testing.assert_allclose(after, before[source], atol=1e-12)
 
 
-def _left_translated(g: int, positions: int) -> np.ndarray:
+def _left_translated(g: int, positions: int, lattice: Lattice = LATTICE) -> np.ndarray:
     """Site of g^-1 (r, t) for every site (r, t)."""
     back = GROUP.inverse[g]
-    moved = LATTICE.moved(GROUP.matrices[back]) if positions > 1 else np.zeros(1, dtype=int)
+    moved = lattice.moved(GROUP.matrices[back]) if positions > 1 else np.zeros(1, dtype=int)
     return (GROUP.product[back][:, None] * positions + moved[None, :]).ravel()
+
+
+def test_average_pooling_is_the_mean_over_windows_and_equivariant():
+    fine, window = Lattice.of_image(6, 6), Window((3, 3), "valid", 3)
+    coarse, _ = fine.windowed(window)
+    pool = AveragePool(group_convolution(fine, window, GROUP, "identity"))
+    features = np.random.default_rng(0).normal(size=(1, GROUP.order * 36, 3))
+    before = np.asarray(pool.apply({}, features))
+    windows = features.reshape(1, GROUP.order, 2, 3, 2, 3, 3).mean(axis=(3, 5))
+    np.testing.assert_allclose(before, windows.reshape(1, -1, 3), rtol=1e-12)
+    for g in range(GROUP.order):
+        after = np.asarray(pool.apply({}, features[:, _left_translated(g, 36, fine)]))
+        np.testing.assert_allclose(after, before[:, _left_translated(g, 4, coarse)], atol=1e-12)
+
+
+# 5 x 5 positions in windows of 2 x 2: one row and column are left over, so that pooling shows in the final mean
+WINDOWS = group_convolution(LATTICE, Window((2, 2), "valid", 2), planar_group("c1"), "identity")
+
+
+@pytest.mark.parametrize("order", ["convolution first", "average first"])
+def test_ntk_with_average_pooling_is_exact_for_one_linear_layer(order):
+    pool, linear = AveragePool(WINDOWS), Linear(convolution(LATTICE, WINDOW), 1, 1.7, 0.6)
+    layers = (linear, pool, Pool()) if order == "convolution first" else (pool, Linear(everywhere(4), 1, 1.7, 0.6))
+    network = Network(IMAGES, layers)
+    x1, x2 = (jax.random.normal(jax.random.key(seed), (2, *IMAGES.shape)) for seed in (1, 2))
+    params = network.init(jax.random.key(3), x1)
+    state = network.kernel(SelfInputState(IMAGES.sites(x1), IMAGES.sites(x2)))
+    np.testing.assert_allclose(_ntk(network, params, x1, x2), state.ntk[:, :, 0, 0], rtol=1e-12)
+
+
+def test_ntk_of_a_linear_network_with_average_pooling_is_exact_but_for_its_features():
+    """Convolution, average pooling, mean, read-out with weights +-1: W^2 (T + <phi, phi'>/n) + b^2 at any width."""
+    convolve, readout = Linear(convolution(LATTICE, WINDOW), 6, 1.7, 0.6), Linear(everywhere(1), 1, 0.8, 0.3)
+    below, network = (
+        Network(IMAGES, layers)
+        for layers in (
+            (convolve, AveragePool(WINDOWS), Pool()),
+            (convolve, AveragePool(WINDOWS), Pool(), readout),
+        )
+    )
+    x1, x2 = (jax.random.normal(jax.random.key(seed), (2, *IMAGES.shape)) for seed in (1, 2))
+    params = network.init(jax.random.key(3), x1)
+    params["layers_3"]["weight"] = jnp.sign(params["layers_3"]["weight"])
+    features = [np.asarray(below.apply({"layers_0": params["layers_0"]}, x)) for x in (x1, x2)]
+    start = SelfInputState(IMAGES.sites(x1), IMAGES.sites(x2))
+    hidden, whole = below.kernel(start), network.kernel(start)
+    missing = 0.8**2 * (features[0] @ features[1].T / 6 - hidden.nngp[:, :, 0, 0])  # of width 6, not infinite
+    np.testing.assert_allclose(_ntk(network, params, x1, x2) - missing, whole.ntk[:, :, 0, 0], rtol=1e-12)
+
+
+def _ntk(network: Network, params: dict, x1: jax.Array, x2: jax.Array) -> np.ndarray:
+    gradients = [jax.jacobian(lambda p, x=x: network.apply(p, x)[:, 0])(params) for x in (x1, x2)]
+    flat = [np.concatenate([np.asarray(g).reshape(2, -1) for g in jax.tree.leaves(part)], axis=1) for part in gradients]
+    return flat[0] @ flat[1].T
 
 
 def test_padding_outside_is_zero():

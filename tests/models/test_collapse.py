@@ -11,12 +11,19 @@ from eqntk_cli.domains.pixels import PixelGrid
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.kernels.block import KernelBlock, PairKernel
 from eqntk_cli.models.pair_kernel import pair_kernel, plain_kernel
-from tests.cases import ARCHITECTURES, BIASES, GAINS, planar_group
+from tests.cases import ARCHITECTURES, BIASES, GAINS, image_grid, planar_group
 
 GROUP = planar_group("d4")
 RNG = np.random.default_rng(0)
 GRID = PixelGrid(5, 5, 2)
 X1, X2 = RNG.normal(size=(1, 5, 5, 2)), RNG.normal(size=(2, 5, 5, 2))
+
+
+def images(name: str) -> tuple[PixelGrid, np.ndarray, np.ndarray]:
+    """Pixels and random images of the size that a case asks for."""
+    grid = image_grid(name)
+    x1, x2 = (np.random.default_rng(seed).normal(size=(count, *grid.shape)) for seed, count in ((1, 1), (2, 2)))
+    return grid, x1, x2
 
 
 def values(kernel: PairKernel, x1: np.ndarray, x2: np.ndarray) -> KernelBlock:
@@ -27,17 +34,19 @@ def values(kernel: PairKernel, x1: np.ndarray, x2: np.ndarray) -> KernelBlock:
 @pytest.mark.parametrize("group", ["c4", "d1", "d4"])
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_collapsed_equals_full_recursion(name, group):
-    collapsed = pair_kernel(ARCHITECTURES[name], planar_group(group), GRID, "auto")
-    full = pair_kernel(ARCHITECTURES[name], planar_group(group), GRID, "recursion")
+    grid, x1, x2 = images(name)
+    collapsed = pair_kernel(ARCHITECTURES[name], planar_group(group), grid, "auto")
+    full = pair_kernel(ARCHITECTURES[name], planar_group(group), grid, "recursion")
     assert (collapsed.route, full.route) == ("collapsed", "recursion")
-    for ours, theirs in zip(values(collapsed, X1, X2), values(full, X1, X2), strict=True):
+    for ours, theirs in zip(values(collapsed, x1, x2), values(full, x1, x2), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["mlp", "cnn valid", "cnn flatten"])
+@pytest.mark.parametrize("name", ["mlp", "cnn valid", "cnn flatten", "cnn average pool"])
 def test_kernel_does_not_depend_on_the_group_support(name):
+    grid, x1, x2 = images(name)
     blocks = [
-        values(pair_kernel(replace(ARCHITECTURES[name], group_support=support), GROUP, GRID, "recursion"), X1, X2)
+        values(pair_kernel(replace(ARCHITECTURES[name], group_support=support), GROUP, grid, "recursion"), x1, x2)
         for support in ("full", "identity")
     ]
     np.testing.assert_allclose(blocks[0].ntk, blocks[1].ntk, rtol=1e-12)
@@ -46,9 +55,10 @@ def test_kernel_does_not_depend_on_the_group_support(name):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_group_kernel_is_invariant_symmetric_and_positive(name):
     group = planar_group("c4")
-    kernel = pair_kernel(ARCHITECTURES[name], group, GRID, "auto")
-    turned = np.asarray(GRID.orbit(group, X1)[:, 1])
-    everything = np.concatenate([X1, X2, turned])
+    grid, x1, x2 = images(name)
+    kernel = pair_kernel(ARCHITECTURES[name], group, grid, "auto")
+    turned = np.asarray(grid.orbit(group, x1)[:, 1])
+    everything = np.concatenate([x1, x2, turned])
     gram = values(kernel, everything, everything)
     for square in gram:
         np.testing.assert_allclose(square[-1], square[0], rtol=1e-7)
@@ -58,12 +68,21 @@ def test_group_kernel_is_invariant_symmetric_and_positive(name):
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_plain_kernel_is_unchanged_when_both_images_turn(name):
-    group, kernel = planar_group("c4"), plain_kernel(ARCHITECTURES[name], GRID)
-    turned = [GRID.orbit(group, x)[:, 1] for x in (X1, X2)]
-    np.testing.assert_allclose(values(kernel, X1, X2).ntk, values(kernel, *turned).ntk, rtol=1e-10)
+    grid, x1, x2 = images(name)
+    group, kernel = planar_group("c4"), plain_kernel(ARCHITECTURES[name], grid)
+    turned = [grid.orbit(group, x)[:, 1] for x in (x1, x2)]
+    np.testing.assert_allclose(values(kernel, x1, x2).ntk, values(kernel, *turned).ntk, rtol=1e-10)
 
 
-@pytest.mark.parametrize("changes", [{"filter": [3, 1]}, {"filter": 2, "stride": 2}, {"filter": 2, "padding": "same"}])
+INEXACT = {
+    "a long window": {"filter": [3, 1]},
+    "a stride off centre": {"filter": 2, "stride": 2},
+    "padding off centre": {"filter": 2, "padding": "same"},
+    "pooling that leaves a row over": {"padding": "same", "average_pool": 2},
+}
+
+
+@pytest.mark.parametrize("changes", INEXACT.values(), ids=INEXACT)
 def test_where_nothing_collapses_the_full_recursion_is_taken_and_said(changes):
     config = ArchitectureConfig(name="cnn", W_std=GAINS, b_std=BIASES, **changes)
     kernel = pair_kernel(config, planar_group("c4"), GRID, "auto")

@@ -1,7 +1,10 @@
 """architecture=cnn: spatial windows. Convolution corresponds to lifting, then to group convolution.
 
 The kernel collapses onto the relative group element if the group maps the window and every feature map onto
-itself: a square window for groups that swap the axes, and positions that stay centred under the stride.
+itself: a square window for groups that swap the axes, and positions that stay centred under stride and pooling.
+With average_pool=p every hidden activation is followed by the mean over windows of p x p pixels, stride p; a group
+network pools over the window turned by g. The collapse is the same, but the offset between two positions is no
+longer conserved, as both windows are averaged over by themselves, so the plain kernel follows all pairs of positions.
 """
 
 from eqntk_cli.config.schema import ArchitectureConfig, require
@@ -20,7 +23,13 @@ from eqntk_cli.kernels.block import PairKernel
 from eqntk_cli.layers.network import Network
 from eqntk_cli.models.architectures.stack import stack
 from eqntk_cli.models.collapsed import CollapsedKernel, by_route
+from eqntk_cli.models.network_kernel import NetworkKernel
 from eqntk_cli.models.stream_kernel import StreamKernel
+
+_MIXES_OFFSETS = (
+    "average pooling averages both windows of a pair by themselves, which mixes the offsets between positions: the "
+    "plain kernel follows all pairs of positions, with memory as the square of the feature map"
+)
 
 
 def plain_network(config: ArchitectureConfig, domain: PixelGrid, width: int, outputs: int) -> Network:
@@ -29,7 +38,8 @@ def plain_network(config: ArchitectureConfig, domain: PixelGrid, width: int, out
     lattices = _lattices(config, domain)
     hidden = [convolution(lattice, window) for lattice in lattices[:-1]]
     readout = everywhere(lattices[-1].count) if config.readout == "flatten" else None
-    return Network(domain, stack(config, hidden, readout, width, outputs))
+    windows = [convolution(lattice, _pool_window(config)) for lattice in _pooled_lattices(config, lattices)]
+    return Network(domain, stack(config, hidden, readout, width, outputs, windows))
 
 
 def group_network(
@@ -44,12 +54,17 @@ def group_network(
     readout = None
     if config.readout == "flatten":
         readout = global_group_convolution(lattices[-1], group, config.group_support)
-    return Network(domain, stack(config, hidden, readout, width, outputs))
+    pool = _pool_window(config)
+    windows = [group_convolution(lattice, pool, group, "identity") for lattice in _pooled_lattices(config, lattices)]
+    return Network(domain, stack(config, hidden, readout, width, outputs, windows))
 
 
 def plain_kernel(config: ArchitectureConfig, domain: PixelGrid) -> PairKernel:
-    """The kernel of the plain network, streamed over the offsets between two positions."""
-    return StreamKernel(plain_network(config, domain, width=1, outputs=1))
+    """The kernel of the plain network, streamed over the offsets between two positions where these are conserved."""
+    network = plain_network(config, domain, width=1, outputs=1)
+    if config.average_pool > 1:
+        return NetworkKernel(network, "collapsed", (_MIXES_OFFSETS,))
+    return StreamKernel(network)
 
 
 def pair_kernel(config: ArchitectureConfig, group: FiniteGroup, domain: PixelGrid, route: str) -> PairKernel:
@@ -66,8 +81,8 @@ def inexact(config: ArchitectureConfig, group: FiniteGroup, domain: PixelGrid) -
     """Why the kernel does not collapse onto the relative group element; None where it does."""
     if not equivariant(config, group, domain):
         return (
-            f"with this window, padding and stride {group.name} does not preserve the positions of a feature map; the "
-            "networks are not exactly equivariant"
+            f"with this window, padding, stride and average_pool {group.name} does not preserve the positions of a "
+            "feature map; the networks are not exactly equivariant"
         )
     if not window_preserved(_window(config), group.matrices):
         return (
@@ -80,17 +95,42 @@ def inexact(config: ArchitectureConfig, group: FiniteGroup, domain: PixelGrid) -
 def equivariant(config: ArchitectureConfig, group: FiniteGroup, domain: PixelGrid) -> bool:
     """Whether the group networks are exactly equivariant: every feature map is mapped onto itself."""
     domain.permutations(group)
-    return all(lattice.closed_under(group.matrices) for lattice in _lattices(config, domain))
+    lattices = _lattices(config, domain)
+    return all(lattice.closed_under(group.matrices) for lattice in [*lattices, *_pooled_lattices(config, lattices)])
 
 
 def _window(config: ArchitectureConfig) -> Window:
     return Window(config.window, config.padding, config.stride)
 
 
+def _pool_window(config: ArchitectureConfig) -> Window:
+    side = config.average_pool
+    return Window((side, side), "valid", side)
+
+
 def _lattices(config: ArchitectureConfig, domain: PixelGrid) -> list[Lattice]:
-    """The positions before each hidden layer and after the last."""
+    """The positions before each hidden layer and after the last, pooling included.
+
+    Raises:
+        ConfigError: no hidden layer, a skip connection past pooling, or a feature map smaller than its window.
+    """
     require(config.hidden_layers >= 1, "architecture.hidden_layers", config.hidden_layers, "at least 1 for a cnn")
+    side = config.average_pool
+    require(side == 1 or not config.skip, "architecture.skip", True, "false with architecture.average_pool above 1")
     lattices = [domain.lattice]
-    for _ in range(config.hidden_layers):
-        lattices.append(lattices[-1].windowed(_window(config))[0])
+    for layer in range(config.hidden_layers):
+        lattice = lattices[-1].windowed(_window(config))[0]
+        if side > 1:
+            rows, columns = lattice.rows.count, lattice.columns.count
+            legal = f"at most {min(rows, columns)}, as convolution {layer + 1} leaves {rows}x{columns} pixels"
+            require(side <= min(rows, columns), "architecture.average_pool", side, legal)
+            lattice = lattice.windowed(_pool_window(config))[0]
+        lattices.append(lattice)
     return lattices
+
+
+def _pooled_lattices(config: ArchitectureConfig, lattices: list[Lattice]) -> list[Lattice]:
+    """The positions between each convolution and its average pooling; none without pooling."""
+    if config.average_pool == 1:
+        return []
+    return [lattice.windowed(_window(config))[0] for lattice in lattices[:-1]]

@@ -6,11 +6,14 @@ readout=flatten the read-out reads all positions before the group is pooled; poo
 commute, so the parameters keep their shapes in both networks.
 """
 
+from collections.abc import Sequence
+
 import flax.linen as nn
 
 from eqntk_cli.config.schema import ArchitectureConfig
 from eqntk_cli.domains.support import Support, everywhere
 from eqntk_cli.kernels.activations.registry import get_activation
+from eqntk_cli.layers.average_pooling import AveragePool
 from eqntk_cli.layers.linear import Linear
 from eqntk_cli.layers.nonlinear import Nonlinear
 from eqntk_cli.layers.pooling import Pool
@@ -18,11 +21,17 @@ from eqntk_cli.layers.residual import Residual
 
 
 def stack(
-    config: ArchitectureConfig, hidden: list[Support], flat_readout: Support | None, width: int, outputs: int
+    config: ArchitectureConfig,
+    hidden: list[Support],
+    flat_readout: Support | None,
+    width: int,
+    outputs: int,
+    windows: Sequence[Support] = (),
 ) -> tuple[nn.Module, ...]:
     """The layers of a network from the supports of its hidden linear layers.
 
-    `flat_readout` is the support of a read-out before pooling (readout=flatten), None for pooling first.
+    `flat_readout` is the support of a read-out before pooling (readout=flatten), None for pooling first; `windows`
+    are averaged over after each hidden activation (none: no pooling inside).
     """
     activation = Nonlinear(get_activation(config.activation))
     layers: list[nn.Module] = []
@@ -32,5 +41,7 @@ def stack(
             layers[-1:] = [Residual((activation, linear)), activation]
         else:
             layers += [linear, activation]
+        if windows:
+            layers.append(AveragePool(windows[index]))
     readout = Linear(flat_readout or everywhere(1), outputs, config.gains[-1], config.biases[-1])
     return (*layers, *((Pool(), readout) if flat_readout is None else (readout, Pool())))
