@@ -121,6 +121,7 @@ def _new_record(config: Config) -> Record:
         precision=config.precision,
         started=moment(),
         label=config.label,
+        haar_samples=_haar_samples(config),
         width=config.model.width if ensemble else None,
         members=config.model.members if ensemble else None,
         versions=provenance.versions(),
@@ -129,6 +130,11 @@ def _new_record(config: Config) -> Record:
         host=provenance.host(),
         command=provenance.command(),
     )
+
+
+def _haar_samples(config: Config) -> int | None:
+    sampled = config.model.name == "augmented_ensemble" and config.model.augmentation == "haar"
+    return config.model.haar_samples if sampled else None
 
 
 def _settled(config: Config, record: Record) -> Config:

@@ -57,6 +57,7 @@ class Record:
     started: str  # ISO 8601 with time zone
     schema: int = SCHEMA
     label: str | None = None
+    haar_samples: int | None = None  # augmentation=haar: random rotations per training sample
     width: int | None = None  # None for an infinitely wide network
     members: int | None = None
     members_done: int = 0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fake_runs import BLOCK, MEMBERS, STEPS, FakeEnsemble, FakeKernel, bundle, config, load
 
-from eqntk_cli.config.schema import GroupConfig, ModelConfig, TrainingConfig
+from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig, GroupConfig, ModelConfig, TrainingConfig
 from eqntk_cli.errors import ConfigError, DataError, NumericalError, StorageError
 from eqntk_cli.runs import execute as execute_module
 from eqntk_cli.runs import provenance
@@ -50,6 +50,19 @@ def test_what_a_run_leaves(tmp_path, capsys):
     np.testing.assert_array_equal(data.input, bundle().test_x)
     assert "done" in (folder / "eqntk.log").read_text()
     assert str(folder) in capsys.readouterr().err
+
+
+def test_the_number_of_random_rotations_is_on_record_only_where_there_are_any(tmp_path):
+    molecules = dict(
+        dataset=DatasetConfig(name="molecules", family="molecules", n_train=4, n_test=3, n_ood=2),
+        group=GroupConfig(name="so3"),
+        architecture=ArchitectureConfig(name="spherical_mlp", bandlimit=2),
+    )
+    haar = ModelConfig("augmented_ensemble", width=8, members=2, augmentation="haar", haar_samples=16)
+    folder = execute(config(model=haar, **molecules), tmp_path / "haar", load, FakeEnsemble)
+    assert read_record(folder).haar_samples == 16
+    orbit = ModelConfig("augmented_ensemble", width=8, members=2, haar_samples=16)
+    assert read_record(execute(config(model=orbit), tmp_path / "orbit", load, FakeEnsemble)).haar_samples is None
 
 
 def test_metrics_by_hand(tmp_path):
