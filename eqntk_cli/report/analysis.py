@@ -10,8 +10,11 @@ from pathlib import Path
 
 import eqntk_cli
 from eqntk_cli.errors import DataError
+from eqntk_cli.report.learning.curves import KernelStudy, kernel_study
+from eqntk_cli.report.learning.first_line import curves_line, disagreement
+from eqntk_cli.report.learning.selection import select
 from eqntk_cli.report.match import Pair, match
-from eqntk_cli.report.model import SCHEMA, Analysis
+from eqntk_cli.report.model import SCHEMA, Analysis, Outcome, PairAnalysis
 from eqntk_cli.report.pair import Ensembles, PairResult, analyse_pair
 from eqntk_cli.report.provenance import Provenance, RunInfo
 from eqntk_cli.report.read import ENSEMBLES, Run, open_runs
@@ -49,16 +52,18 @@ def analyse(
     runs = open_runs([str(path) for path in paths], partial=partial)
     if not runs:
         raise DataError("none of the runs has two complete members yet; wait until the first blocks are written.")
-    pairs, unmatched = match(runs, partial=partial)
+    of_curves, of_pairs = select(runs)
+    study = kernel_study(of_curves, margin)
+    pairs, unmatched = match(of_pairs, partial=partial, needed=not of_curves)
     settings = Settings(margin=margin, level=level, resamples=resamples, seed=seed)
     results = _analyse_pairs(pairs, settings, scratch)
     analyses = tuple(result.analysis for result in results)
     outcome = overall(analyses)
     return Analysis(
         schema=SCHEMA,
-        first_line=first_line(analyses, outcome, margin),
+        first_line=_first_line(analyses, outcome, study, margin),
         outcome=outcome,
-        controls_ok=controls_hold(analyses),
+        controls_ok=bool(analyses) and controls_hold(analyses),
         margin=margin,
         level=level,
         pairs=analyses,
@@ -77,7 +82,19 @@ def analyse(
             seed=seed,
             seconds=time.monotonic() - begun,
         ),
+        kernel_curves=study.curves,
+        kernel_agreements=study.agreements,
+        kernel_gains=study.gains,
     )
+
+
+def _first_line(pairs: Sequence[PairAnalysis], outcome: Outcome, study: KernelStudy, margin: float) -> str:
+    """What the ensembles show; beside them of kernels only what must not be overlooked."""
+    if not pairs and study.curves:
+        return curves_line(study)
+    warning = disagreement(study)
+    line = first_line(pairs, outcome, margin)
+    return f"WARNING: {warning}. {line}" if warning else line
 
 
 def _analyse_pairs(pairs: Sequence[Pair], settings: Settings, scratch: Path | None) -> list[PairResult]:

@@ -155,3 +155,62 @@ class LearningCurve:
     n_train: tuple[int, ...]
     value: Series
     error: Series
+
+
+@dataclass(frozen=True)
+class KernelCurve:
+    """A test metric of an infinitely wide ensemble against the number N of training samples, mean over draws of data.
+
+    Where the metric is an error, a N^(-beta) is fitted through the means (beta > 0: the error falls). Series have one
+    entry per `n_train`.
+    """
+
+    title: str  # what all curves of one comparison share
+    group: str
+    kind: str  # equivariant (group kernel) | augmented (plain kernel on the orbits) | plain (no symmetry)
+    label: str  # "C4 equivariant kernel"
+    metric: str  # loss: 1/(2 n_test) sum over samples, outputs of (f - y)^2 | error: 1 - acc | acc | auc | mae | rmse
+    unit: str  # "" for shares and for the loss, which is in the units of training
+    step: int  # the last recorded one
+    n_train: tuple[int, ...]
+    draws: tuple[int, ...]  # different training sets that were averaged over
+    value: Series
+    error: Series  # standard error over draws; nan where there is one
+    kcal_per_mol: Series | None  # the values again, where `unit` is an energy per molecule
+    beta: float | None  # None: the metric is no error, or fewer than two N at which something is seen
+    beta_error: float | None
+    amplitude: float | None  # a
+    fitted: tuple[int, int] | None  # the smallest and the largest N of the fit
+    steps: tuple[int, ...]
+    history: tuple[Series, ...]  # per n_train the mean over draws at every recorded step
+
+
+@dataclass(frozen=True)
+class KernelAgreement:
+    """How far the means of the equivariant kernel on N samples and of the plain kernel on their orbits are apart."""
+
+    title: str
+    group: str
+    comparisons: int  # predictions on the same data that were compared
+    difference: float  # largest over comparisons and steps t > 0 of RMS(difference) / RMS(equivariant), test points
+    run_a: str  # where that is: the run with the equivariant kernel
+    run_b: str
+    n_train: int
+    step: int
+    allowed: float  # what rounding explains: sqrt(unit rounding) times the condition number, at most the margin
+    within: bool
+
+
+@dataclass(frozen=True)
+class KernelGain:
+    """An error of the equivariant kernel in units of the plain kernel's on the same draws (series over n_train)."""
+
+    title: str
+    group: str
+    label: str  # of the equivariant kernel
+    metric: str
+    n_train: tuple[int, ...]
+    draws: tuple[int, ...]
+    ratio: Series  # mean error of the equivariant kernel / mean error of the plain one
+    ratio_error: Series  # standard error over draws; nan where there is one
+    samples: tuple[float | None, ...]  # times as many samples for the plain kernel to get there; None: beyond its curve

@@ -42,15 +42,17 @@ class Pair:
         return self.augmented.record.coupling == "shared"
 
 
-def match(runs: Sequence[Run], *, partial: bool = False) -> tuple[list[Pair], list[Unmatched]]:
+def match(runs: Sequence[Run], *, partial: bool = False, needed: bool = True) -> tuple[list[Pair], list[Unmatched]]:
     """Pairs with their theory and controls, and the runs that belong to none.
 
     Args:
         runs: all runs that were given.
         partial: list runs that fit nowhere instead of refusing them (a sweep may be half done).
+        needed: there must be a pair (not so beside learning curves of kernels).
 
     Raises:
-        ConfigError: there is no pair, or a run fits nowhere; names the difference to its nearest counterpart.
+        ConfigError: there is no pair though one is needed, or a run fits nowhere; names the difference to its nearest
+            counterpart.
     """
     subjects = [run for run in runs if run.record.role == "subject" and run.is_ensemble]
     pairs = _pairs(subjects)
@@ -64,8 +66,8 @@ def match(runs: Sequence[Run], *, partial: bool = False) -> tuple[list[Pair], li
         elif run.record.role == "control" and _attach(run, pairs):
             used.add(id(run))
     unmatched = [Unmatched(run.name, _reason(run, subjects, pairs)) for run in runs if id(run) not in used]
-    if not pairs or (unmatched and not partial):
-        raise ConfigError(_refusal(pairs, unmatched))
+    if (needed and not pairs) or (unmatched and not partial):
+        raise ConfigError(_refusal(unmatched, none=needed and not pairs))
     order = sorted(pairs, key=lambda pair: (pair.gcnn.record.dataset, pair.gcnn.record.group, _width(pair.gcnn)))
     return order, unmatched
 
@@ -112,9 +114,13 @@ def _reason(run: Run, subjects: Sequence[Run], pairs: Sequence[Pair]) -> str:
     else:
         others = [other for other in subjects if other.record.model == _PARTNER[run.record.model]]
     others = [other for other in others if other is not run]
+    if not others and run.record.model == "ntk":
+        return (
+            "there is no ensemble among the runs to compare it with, and no learning curve either, which takes runs "
+            "that differ in dataset.n_train and dataset.split_seed alone"
+        )
     if not others:
-        wanted = "ensemble" if run.record.model == "ntk" else _PARTNER[run.record.model]
-        return f"there is no {wanted} among the runs to compare it with"
+        return f"there is no {_PARTNER[run.record.model]} among the runs to compare it with"
     found, nearest = min(((differences(run, other), other) for other in others), key=lambda entry: len(entry[0]))
     if run.record.role != "control":
         return f"differs from {nearest.name} in {named(found)}" if found else f"{nearest.name} has a partner already"
@@ -125,9 +131,9 @@ def _reason(run: Run, subjects: Sequence[Run], pairs: Sequence[Pair]) -> str:
     return f"control {run.record.control} differs from {nearest.name} also in {named(rest)}"
 
 
-def _refusal(pairs: Sequence[Pair], unmatched: Sequence[Unmatched]) -> str:
+def _refusal(unmatched: Sequence[Unmatched], *, none: bool) -> str:
     said = ". ".join(f"{each.run_id}: {each.reason}" for each in unmatched[:3])
-    if not pairs:
+    if none:
         said = said or "no ensembles with role=subject among the runs"
         return f"no pair of an augmented_ensemble and a gcnn_ensemble can be compared. {said}."
     more = f" ({len(unmatched) - 3} more such runs)" if len(unmatched) > 3 else ""

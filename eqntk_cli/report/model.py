@@ -16,6 +16,9 @@ from math import isfinite
 
 from eqntk_cli.report.findings import (
     Extrapolation,
+    KernelAgreement,
+    KernelCurve,
+    KernelGain,
     LearningCurve,
     MemberScaling,
     OrbitExample,
@@ -138,7 +141,7 @@ class Analysis:
     schema: int
     first_line: str  # warns when controls are missing or not different; always print it first
     outcome: Outcome  # over all pairs: equivalent only if all are; different if any is; else undecided
-    controls_ok: bool  # every pair has a control that came out different, and none came out otherwise
+    controls_ok: bool  # there are pairs, every one has a control that came out different, and none came out otherwise
     margin: float  # fraction of the reference RMS
     level: float
     pairs: tuple[PairAnalysis, ...]
@@ -148,6 +151,9 @@ class Analysis:
     runs: tuple[RunInfo, ...]
     unmatched: tuple[Unmatched, ...]
     provenance: Provenance
+    kernel_curves: tuple[KernelCurve, ...] = ()  # of model=ntk runs that belong to no pair
+    kernel_agreements: tuple[KernelAgreement, ...] = ()
+    kernel_gains: tuple[KernelGain, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """The report as nested dicts and lists that strict JSON can hold (nan and infinity become null)."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import yaml
 from jaxtyping import Float, Int
 
 from eqntk_cli.errors import DataError, NumericalError, StorageError
@@ -23,6 +24,7 @@ from eqntk_cli.runs.store import digest, open_predictions
 if TYPE_CHECKING:
     import xarray
 
+CONFIG_FILE = "config.yaml"
 SPLITS = ("train", "test", "ood")
 ENSEMBLES = ("augmented_ensemble", "gcnn_ensemble")
 
@@ -59,6 +61,23 @@ class Run:
         if [int(step) for step in data["step"].values] != list(self.record.record_steps):
             raise StorageError(f"{self.folder}: record and predictions have other steps; make the run again.")
         return data
+
+    @cached_property
+    def dataset_settings(self) -> dict[str, object]:
+        """The settings of the data set in config.yaml; empty where the folder has none.
+
+        Raises:
+            StorageError: the file is not yaml.
+        """
+        path = self.folder / CONFIG_FILE
+        if not path.is_file():
+            return {}
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise StorageError(f"{path} is damaged ({str(error).splitlines()[0]}); restore it from a copy.") from error
+        found = content.get("dataset") if isinstance(content, dict) else None
+        return found if isinstance(found, dict) else {}
 
     @property
     def steps(self) -> tuple[int, ...]:

@@ -19,24 +19,29 @@ from eqntk_cli.report.statistics.samples import Sample, point_blocks
 _Z95 = 1.959964
 
 
+def seen(widths: Sequence[int], values: Sequence[float], errors: Sequence[float]) -> list[tuple[int, float, float]]:
+    """Width, value and error where the value is more than two standard errors above zero."""
+    return [(n, v, e) for n, v, e in zip(widths, values, errors, strict=True) if 0 < 2 * e < v and np.isfinite(v)]
+
+
 def power_law(
     widths: Sequence[int], values: Sequence[float], errors: Sequence[float]
 ) -> tuple[float | None, float | None]:
     """Exponent a of value ~ n^a with its standard error, from the widths at which something is seen.
 
-    A value counts as seen if it is more than two standard errors above zero. Where the values scatter more than their
+    Where the values scatter more than their
     errors say, the error of the exponent is enlarged accordingly (at three widths and more).
     """
-    seen = [(n, v, e) for n, v, e in zip(widths, values, errors, strict=True) if 0 < 2 * e < v and np.isfinite(v)]
-    if len({n for n, _, _ in seen}) < 2:
+    found = seen(widths, values, errors)
+    if len({n for n, _, _ in found}) < 2:
         return None, None
-    n, value, error = np.array(seen, dtype=float).T
+    n, value, error = np.array(found, dtype=float).T
     x, y, weight = np.log(n), np.log(value), (value / error) ** 2
     centre = np.average(x, weights=weight)
     strength = float(weight @ (x - centre) ** 2)
     exponent = float(weight @ ((x - centre) * y)) / strength
     rest = y - np.average(y, weights=weight) - exponent * (x - centre)
-    excess = float(weight @ rest**2) / (len(seen) - 2) if len(seen) > 2 else 1.0
+    excess = float(weight @ rest**2) / (len(found) - 2) if len(found) > 2 else 1.0
     return exponent, sqrt(max(excess, 1.0) / strength)
 
 
