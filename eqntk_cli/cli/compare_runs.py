@@ -58,7 +58,8 @@ def compare_runs(
     """Report whether an augmented ensemble, a GCNN ensemble and the kernel share one mean prediction.
 
     Writes report.html, report.md, report.json, figures/ (SVG, PDF) and tables/ (CSV). A report needs runs that must
-    NOT agree as well: give controls (role=control) among the runs.
+    NOT agree as well: give controls (role=control) among the runs. Runs with model=ntk that belong to no pair become
+    learning curves where they cover two or more dataset.n_train.
     """
     _check(margin, require, tracking)
     if watch and (as_json or require is not None):
@@ -75,7 +76,18 @@ def compare_runs(
         typer.echo(f"Report: {page}")
     _mirror(analysis, page.parent, tracking)
     if require is not None:
-        raise typer.Exit(_STATUS[str(analysis.outcome)] if analysis.pairs else OPEN)
+        raise typer.Exit(_status(analysis))
+
+
+def _status(analysis: "Analysis") -> int:
+    """The exit status of --require; without a pair nothing is shown either way, which is said."""
+    if analysis.pairs:
+        return _STATUS[str(analysis.outcome)]
+    sys.stderr.write(
+        f"--require {_REQUIRE} is undecided (status {OPEN}): there is no pair of an augmented_ensemble and a "
+        "gcnn_ensemble among the runs, only kernel predictions; add ensembles to ask for a verdict.\n"
+    )
+    return OPEN
 
 
 def _check(margin: float, require: str | None, tracking: str) -> None:
@@ -181,6 +193,6 @@ def _mirror(analysis: "Analysis", folder: Path, mode: str) -> None:
     tables: dict[str, tuple[list[str], list[list[Any]]]] = {
         name: ([column.key for column in table.columns], [list(row) for row in table.rows])
         for name, table in tables_of(analysis).items()
-        if name in ("verdicts", "controls", "steps", "widths", "runs")
+        if name in ("verdicts", "controls", "steps", "widths", "kernel_exponents", "kernel_curves", "runs")
     }
     report_artifact(TrackingConfig(mode=mode), folder, summary(analysis, str(folder / "report.html")), tables)

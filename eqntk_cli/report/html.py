@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from eqntk_cli.report.model import Analysis, PairAnalysis
 from eqntk_cli.report.provenance import RunInfo
 from eqntk_cli.report.style import css_variables
-from eqntk_cli.report.summary import controls_line, distinguished, facts
+from eqntk_cli.report.summary import conditions, distinguished, facts
+from eqntk_cli.report.tables.learning import on_screen
 from eqntk_cli.report.tables.runs import ON_SCREEN, run_table, selected, unmatched_table
 from eqntk_cli.report.tables.table import Table, integer, number, setting
 from eqntk_cli.report.tables.verdicts import verdict_table
@@ -49,18 +50,24 @@ def html_page(
         "missing": _missing(missing, "across"),
         "tables": [tables[name] for name in ACROSS_TABLES if name in tables],
     }
+    learning = {
+        "figures": drawn.get("learning", []),
+        "missing": _missing(missing, "learning"),
+        "tables": on_screen(tables),
+    }
     page = environment.get_template("report.html").render(
         analysis=analysis,
-        title=f"{str(analysis.outcome).capitalize()}: eqntk report",
-        tone=str(analysis.outcome) if analysis.controls_ok or analysis.outcome != "equivalent" else "warned",
+        title=f"{_word(analysis)}: eqntk report",
+        tone=_tone(analysis),
         css=_css(),
         margin=setting(analysis.margin),
         level=setting(analysis.level),
         confidence=setting(1 - analysis.level),
-        controls_line=controls_line(analysis),
+        conditions=conditions(analysis),
         verdicts=selected(verdict_table(analysis), _VERDICT_COLUMNS).columns_with_values(),
         sections=[_section(pair, tables, drawn, missing) for pair in analysis.pairs],
         across=across,
+        learning=learning,
         runs=selected(run_table(analysis), ON_SCREEN).columns_with_values(),
         unmatched=unmatched_table(analysis),
         commands=commands(analysis),
@@ -82,6 +89,19 @@ def step_table_of(pair: PairAnalysis, steps: Table, kind: str = "pair", **where:
     """The rows of one comparison of a pair, with the columns that a reader needs."""
     rows = steps.only(pair=pair.name, kind=kind, **where)
     return selected(rows, _STEP_COLUMNS).columns_with_values()
+
+
+def _word(analysis: Analysis) -> str:
+    """What the tab of the browser says."""
+    curves = analysis.kernel_curves and not analysis.pairs
+    return "Learning curves" if curves else str(analysis.outcome).capitalize()
+
+
+def _tone(analysis: Analysis) -> str:
+    """The class that colours the first line."""
+    if not analysis.pairs and analysis.kernel_curves:
+        return "curves" if all(each.within for each in analysis.kernel_agreements) else "warned"
+    return str(analysis.outcome) if analysis.controls_ok or analysis.outcome != "equivalent" else "warned"
 
 
 def _section(

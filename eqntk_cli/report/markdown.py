@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from eqntk_cli.report.html import ACROSS_TABLES, PAIR_TABLES, commands, step_table_of
 from eqntk_cli.report.model import Analysis, PairAnalysis
-from eqntk_cli.report.summary import controls_line, distinguished, facts
+from eqntk_cli.report.summary import conditions, distinguished, facts
+from eqntk_cli.report.tables.learning import on_screen
 from eqntk_cli.report.tables.runs import ON_SCREEN, run_table, selected, unmatched_table
-from eqntk_cli.report.tables.table import Table, printable, setting
+from eqntk_cli.report.tables.table import Table, printable
 from eqntk_cli.report.tables.verdicts import verdict_table
 
 if TYPE_CHECKING:
@@ -31,13 +32,16 @@ def markdown_page(analysis: Analysis, tables: dict[str, Table], figures: Sequenc
     """The whole report; figures are linked from the folder `figures`."""
     analysis = distinguished(analysis)
     parts = [f"**{plain(analysis.first_line)}**"]
-    parts.append(
-        f"Margin {setting(analysis.margin)} of the RMS prediction, level {setting(analysis.level)}, both fixed before "
-        f"looking. {plain(controls_line(analysis))}"
-    )
-    parts += ["## Verdict", markdown_table(selected(verdict_table(analysis), _VERDICT).columns_with_values())]
+    parts.append(plain(conditions(analysis)))
+    if analysis.pairs or not analysis.kernel_curves:
+        parts += ["## Verdict", markdown_table(selected(verdict_table(analysis), _VERDICT).columns_with_values())]
     for pair in analysis.pairs:
         parts += _pair(pair, tables, figures)
+    if analysis.kernel_curves:
+        parts.append("## Learning curves of kernels")
+        parts += [_figure(figure) for figure in figures if figure.drawing.section == "learning"]
+        for table in on_screen(tables):
+            parts += [f"### {table.title}", markdown_table(table)]
     across = [tables[name] for name in ACROSS_TABLES if name in tables]
     if across:
         parts.append("## Across runs")

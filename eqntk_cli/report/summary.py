@@ -30,6 +30,19 @@ def controls_line(analysis: Analysis) -> str:
     return words + (f"; none for {', '.join(bare)}." if bare else ".")
 
 
+def conditions(analysis: Analysis) -> str:
+    """What the first line rests on: margin, level and controls; or, without ensembles, what a curve is."""
+    if not analysis.pairs and analysis.kernel_curves:
+        return (
+            "Every value is a mean over draws of the data (dataset.split_seed) on the test points at the last recorded "
+            "step, with its standard error; exponents are fitted as N^(-beta)."
+        )
+    return (
+        f"Margin {setting(analysis.margin)} of the RMS prediction, level {setting(analysis.level)}, both fixed before "
+        f"looking. {controls_line(analysis)}"
+    )
+
+
 def facts(pair: PairAnalysis) -> list[tuple[str, str]]:
     """The numbers on which the verdict of a pair stands, in words and rounded."""
     test, verdict = pair.test, pair.verdict
@@ -58,7 +71,16 @@ def summary(analysis: Analysis, report: str | None) -> dict[str, object]:
     plain = analysis.to_dict()
     kept = ("first_line", "outcome", "controls_ok", "margin", "level", "unmatched")
     pairs = [_pair_summary(pair, entry) for pair, entry in zip(analysis.pairs, plain["pairs"], strict=True)]  # type: ignore[call-overload]
-    return {"schema": SCHEMA, **{key: plain[key] for key in kept}, "pairs": pairs, "report": report}
+    kernels = {
+        "kernel_curves": [_without(curve, ("steps", "history")) for curve in plain["kernel_curves"]],  # type: ignore[attr-defined]
+        "kernel_agreements": plain["kernel_agreements"],
+        "kernel_gains": plain["kernel_gains"],
+    }
+    return {"schema": SCHEMA, **{key: plain[key] for key in kept}, "pairs": pairs, **kernels, "report": report}
+
+
+def _without(entry: dict[str, object], keys: tuple[str, ...]) -> dict[str, object]:
+    return {key: value for key, value in entry.items() if key not in keys}
 
 
 def _pair_summary(pair: PairAnalysis, plain: dict[str, object]) -> dict[str, object]:

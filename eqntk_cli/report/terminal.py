@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 from eqntk_cli.report.model import Analysis, PairAnalysis, Verdict
 from eqntk_cli.report.summary import controls_line, distinguished
-from eqntk_cli.report.tables.table import integer, p_value, percent, printable, setting
+from eqntk_cli.report.tables.table import integer, number, p_value, percent, printable, setting
 from eqntk_cli.report.tables.verdicts import worst_bound
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table as RichTable
     from rich.text import Text
 
 WIDTH = 80
@@ -41,10 +42,32 @@ def print_verdicts(analysis: Analysis, console: "Console") -> None:
         console.print(table)
     for pair in [pair for pair in analysis.pairs if not _is_plain(pair.verdict)][:_SENTENCES]:
         console.print(Text(printable(f"{pair.title}: {pair.verdict.sentence}")), width=_width(console))
-    margin = f"Margin {setting(analysis.margin)} of the RMS prediction, level {setting(analysis.level)}."
-    console.print(Text(f"{margin} {controls_line(analysis)}"), width=_width(console))
+    if analysis.kernel_curves:
+        console.print(_curve_table(analysis, _width(console)))
+    if analysis.pairs or not analysis.kernel_curves:
+        margin = f"Margin {setting(analysis.margin)} of the RMS prediction, level {setting(analysis.level)}."
+        console.print(Text(f"{margin} {controls_line(analysis)}"), width=_width(console))
     for run in analysis.unmatched:
         console.print(Text(printable(f"Left out: {run.run_id}: {run.reason}")), width=_width(console))
+
+
+def _curve_table(analysis: Analysis, width: int) -> "RichTable":
+    """One row per error and kernel: the value at the largest number N of training samples, and the exponent."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), width=width)
+    table.add_column("learning curve", ratio=1)
+    for heading in ("metric", "N", "value", "+-", "beta", "+-"):
+        table.add_column(heading, justify="left" if heading == "metric" else "right", no_wrap=True)
+    several = len({curve.title for curve in analysis.kernel_curves}) > 1
+    for curve in (curve for curve in analysis.kernel_curves if curve.beta is not None):
+        name = f"{curve.title}: {curve.label}" if several else curve.label
+        metric = f"{curve.metric} {curve.unit}".strip()
+        values = (curve.value[-1], curve.error[-1], curve.beta, curve.beta_error)
+        table.add_row(Text(printable(name)), metric, integer(curve.n_train[-1]), *(number(value) for value in values))
+    return table
 
 
 def _is_plain(verdict: Verdict) -> bool:

@@ -135,15 +135,21 @@ def write_ensemble(
     return folder
 
 
-def write_theory(folder: Path, world: World, **record: object) -> Path:
-    """Write the run folder of the infinite ensemble: kernels "group" and "plain", which share the mean."""
+def write_theory(
+    folder: Path,
+    world: World,
+    kernels: tuple[str, ...] = ("group", "plain"),
+    mean: np.ndarray | None = None,
+    **record: object,
+) -> Path:
+    """Write the run folder of the infinite ensemble: kernels "group" and "plain", which share the mean unless given."""
     folder.mkdir(parents=True, exist_ok=True)
     growth = world.growth()[:, None, None] ** 2
     invariant = world.spread**2 * np.einsum("ks,kt->st", world.basis(0), world.basis(0))
     extra = world.orbit_spread**2 * np.einsum("ks,kt->st", world.basis(1), world.basis(1))
-    covariance = np.stack([growth * invariant, growth * (invariant + extra)])
-    mean = np.stack([world.mean()] * 2)
-    write_kernel_predictions(folder, world.points(), ("group", "plain"), mean, covariance)
+    covariance = np.stack([growth * invariant, growth * (invariant + extra)])[: len(kernels)]
+    mean = np.stack([world.mean()] * 2) if mean is None else mean
+    write_kernel_predictions(folder, world.points(), kernels, mean, covariance)
     base = replace(_record(world, "ntk", None, 0), kernel={"condition_number": 120.0, "lambda_max": 9.0})
     write_record(folder, replace(base, **{"run_id": folder.name, **record}))
     _write_side_files(folder, world)

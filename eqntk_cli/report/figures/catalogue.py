@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from eqntk_cli.report.figures.canvas import inline_svg, styled, to_bytes
 from eqntk_cli.report.figures.distance import draw_distance
 from eqntk_cli.report.figures.invariance import draw_invariance
+from eqntk_cli.report.figures.learning import draw_kernel_learning
 from eqntk_cli.report.figures.members import draw_members
 from eqntk_cli.report.figures.metrics import draw_learning, draw_metrics
 from eqntk_cli.report.figures.orbits import draw_orbits, moved_images
@@ -20,6 +21,7 @@ from eqntk_cli.report.figures.width import draw_extrapolation, draw_width
 from eqntk_cli.report.model import Analysis, PairAnalysis
 
 ACROSS = "across"  # section of the figures that belong to no single pair
+LEARNING = "learning"  # of those of learning curves of kernels
 
 _DISTANCE = (
     "RMS over the test points of the difference between the two mean predictions. Grey: the distance that equal means "
@@ -48,6 +50,11 @@ _MEMBERS = "Distance between the means of the first m members of each ensemble: 
 _WIDTH = "Scaling with the width n, noise removed; fitted power law with its standard error, and the expected one."
 _EXTRAPOLATION = "Difference of the means extrapolated in 1/n to infinite width, point by point; RMS and noise floor."
 _LEARNING = "Metric of the mean prediction at the last step against the number of training samples."
+_KERNEL_LEARNING = (
+    "Test error of infinitely wide ensembles at the last step against the number N of training samples: mean over "
+    "draws of the data with its standard error, and the fitted N^(-beta). The equivariant kernel on N samples and the "
+    "plain kernel on their orbits are the same predictor by theory, so their points must coincide."
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class Drawing:
     """A figure that can be drawn: where it belongs, its words, and why it may be missing."""
 
     name: str  # of the file
-    section: str  # name of a pair, or ACROSS
+    section: str  # name of a pair, ACROSS or LEARNING
     title: str
     caption: str
     make: Callable[[], Figure | None]
@@ -93,6 +100,10 @@ def drawings_of(analysis: Analysis) -> list[Drawing]:
         make = partial(draw_learning, curves)
         title = f"{kind[0]}: learning curve"
         drawings.append(Drawing(f"learning-{at}", ACROSS, title, _LEARNING, make, "two numbers of training samples"))
+    for at, title in enumerate(dict.fromkeys(curve.title for curve in analysis.kernel_curves), 1):
+        make = partial(draw_kernel_learning, [curve for curve in analysis.kernel_curves if curve.title == title])
+        needs, words = "two numbers of training samples", f"{title}: test error against training samples"
+        drawings.append(Drawing(f"kernel-learning-{at}", LEARNING, words, _KERNEL_LEARNING, make, needs))
     return drawings
 
 

@@ -114,6 +114,12 @@ class Table:
             rows=tuple(tuple(row[place] for place in filled) for row in self.rows),
         )
 
+    def without_repeated(self, key: str) -> "Table":
+        """The table without a column in which the same stands in every row."""
+        place = [column.key for column in self.columns].index(key)
+        values = {row[place] for row in self.rows}
+        return self.only(**{key: values.pop()}) if len(values) == 1 else self
+
     def printed(self) -> list[list[str]]:
         """Every cell as people read it."""
         return [[column.form(cell) for column, cell in zip(self.columns, row, strict=True)] for row in self.rows]
