@@ -206,6 +206,7 @@ class TrackingConfig:
     entity: str | None = None
     group: str | None = None
     tags: tuple[str, ...] = ()
+    upload: bool = True  # keep the run folder as an artifact, from which compare-runs can read the run anywhere
 
     def __post_init__(self) -> None:
         self.tags = tuple(self.tags)

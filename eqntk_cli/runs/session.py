@@ -14,6 +14,7 @@ import jax
 from eqntk_cli.config.schema import Config
 from eqntk_cli.errors import StorageError, UserError
 from eqntk_cli.runs import provenance
+from eqntk_cli.runs.contents import own_files
 from eqntk_cli.runs.folder import logging_to
 from eqntk_cli.runs.interrupts import Interrupts
 from eqntk_cli.runs.progress import Progress, duration
@@ -91,6 +92,8 @@ class Session:
         self.save(self.record.moved_to("done", stopped=moment(), error=None, peak_memory_bytes=peak_memory_bytes()))
         self.progress(1.0)
         self.say(f"done in {duration(self.record.seconds)}: {self.folder}")
+        if self.config.tracking.upload:  # last, so that record and log in it are whole
+            self.tracker.artifact(f"run-{self.record.run_id}", "run", self.folder, own_files(self.folder), fixed=True)
 
     def _broken_off(self, error: BaseException) -> None:
         stopped = isinstance(error, KeyboardInterrupt | SystemExit)

@@ -37,8 +37,11 @@ class Tracker(Protocol):
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """A table."""
 
-    def artifact(self, name: str, kind: str, files: Sequence[Path]) -> None:
-        """Files to keep with the run."""
+    def artifact(self, name: str, kind: str, folder: Path, files: Sequence[Path], *, fixed: bool = False) -> None:
+        """Files of a folder to keep with the run, under their paths relative to the folder.
+
+        `fixed` files change no more, and are not copied once more on this disk before they are sent.
+        """
 
     def finish(self, succeeded: bool) -> None:
         """The end; nothing may be logged after it."""
@@ -59,7 +62,7 @@ class NullTracker:
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Nothing."""
 
-    def artifact(self, name: str, kind: str, files: Sequence[Path]) -> None:
+    def artifact(self, name: str, kind: str, folder: Path, files: Sequence[Path], *, fixed: bool = False) -> None:
         """Nothing."""
 
     def finish(self, succeeded: bool) -> None:
@@ -102,13 +105,18 @@ class WandbTracker:
             with self._harmless:
                 self._run.log({name: _wandb().Table(columns=list(columns), data=[list(row) for row in rows])})
 
-    def artifact(self, name: str, kind: str, files: Sequence[Path]) -> None:
-        """Files to keep with the run."""
+    def artifact(self, name: str, kind: str, folder: Path, files: Sequence[Path], *, fixed: bool = False) -> None:
+        """Files of a folder to keep with the run, under their paths relative to the folder.
+
+        `fixed` files change no more, and are not copied once more on this disk before they are sent.
+        """
         if self._harmless.well:
             with self._harmless:
                 kept = _wandb().Artifact(name, type=kind)
+                policy = "immutable" if fixed else "mutable"
                 for file in files:
-                    kept.add_file(str(file))
+                    name_there = file.relative_to(folder).as_posix()
+                    kept.add_file(str(file), name=name_there, policy=policy, skip_cache=fixed)
                 self._run.log_artifact(kept)
 
     def finish(self, succeeded: bool) -> None:
@@ -149,7 +157,7 @@ def report_artifact(
             tracker.table(name, columns, rows)
         for page in (path for path in files if path.suffix == ".html"):
             tracker.page(page.stem, page)
-        tracker.artifact(f"report-{folder.name}", "report", files)
+        tracker.artifact(f"report-{folder.name}", "report", folder, files)
     finally:
         tracker.finish(succeeded=True)
 
