@@ -12,7 +12,7 @@ from invented import analysis
 
 from eqntk_cli.domains.pixels import PixelGrid
 from eqntk_cli.groups.planar import dihedral
-from eqntk_cli.report.figures import catalogue, distance, orbits, width
+from eqntk_cli.report.figures import catalogue, distance, invariance, orbits, variance, width
 from eqntk_cli.report.figures.canvas import inline_svg, shown, styled
 from eqntk_cli.report.style import CONTROLS, MODELS, css_variables
 
@@ -112,6 +112,25 @@ def test_nothing_to_draw_is_none_and_named() -> None:
         "width-1",
         *(f"pair-1-{n}" for n in ("variance", "invariance", "orbits", "trajectories", "metrics")),
     }
+
+
+def test_a_start_at_zero_does_not_hide_the_invariance_of_centred_members() -> None:
+    pair = analysis().pairs[0]
+    moved = tuple(replace(orbit, deviation=(nan, *orbit.deviation[1:])) for orbit in pair.orbits)
+    with styled():
+        figure = invariance.draw_invariance(replace(pair, orbits=moved))
+    assert figure is not None
+    assert any(np.isfinite(np.asarray(line.get_ydata(), dtype=float)).any() for line in figure.axes[0].lines)
+
+
+def test_no_scatter_of_variances_where_the_limit_has_none() -> None:
+    pair = analysis().pairs[0]
+    zero = tuple(replace(each, scatter_predicted=(0.0,) * len(each.scatter_predicted)) for each in pair.variances)
+    with styled():
+        whole, centred = variance.draw_variance(pair), variance.draw_variance(replace(pair, variances=zero))
+    assert whole is not None
+    assert centred is not None
+    assert (len(whole.axes), len(centred.axes)) == (2, 1)
 
 
 def test_no_name_leads_out_of_the_folder_of_figures() -> None:

@@ -35,8 +35,8 @@ _TRAJECTORIES = (
 )
 _VARIANCE = (
     "Variance over members, measured (markers, one standard error) and predicted by the infinite-width covariance "
-    "(lines); below, sample by sample at one step, with the line of equality. Only the means of the two models agree: "
-    "their variances differ, and theory gives both."
+    "(lines); below, sample by sample at one step, with the line of equality (not for centred training, where the "
+    "limit has no variance). Only the means of the two models agree: their variances differ, and theory gives both."
 )
 _INVARIANCE = (
     "Relative orbit deviation of the augmented ensemble: standard deviation over group elements in units of the RMS "

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from eqntk_cli.report.figures.canvas import legend_above, line, log_values, new_figure, positive, steps_axis
-from eqntk_cli.report.findings import OrbitStatistics
+from eqntk_cli.report.findings import OrbitStatistics, Series
 from eqntk_cli.report.model import PairAnalysis
 from eqntk_cli.report.style import look_of
 
@@ -21,7 +21,7 @@ _SPLITS = {"test": (0, ()), "ood": (0, (2.5, 1.2)), "train": (0, (1, 1))}
 def draw_invariance(pair: PairAnalysis) -> Figure | None:
     """Orbit deviation over training and, for classifiers, the orbit same prediction; None if nothing was moved."""
     found = [orbit for orbit in pair.orbits if orbit.split in ("test", "ood")]
-    moved = [orbit for orbit in found if len(orbit.elements) > 1 and max(orbit.deviation, default=0) > SMALLEST]
+    moved = [orbit for orbit in found if len(orbit.elements) > 1 and _largest(orbit.deviation) > SMALLEST]
     if not moved:
         return None
     classes = [orbit for orbit in found if orbit.same_prediction is not None]
@@ -39,6 +39,11 @@ def draw_invariance(pair: PairAnalysis) -> Figure | None:
         steps_axis(axes[1], moved[0].steps)
     legend_above(figure, axes[0])
     return figure
+
+
+def _largest(deviation: Series) -> float:
+    """The largest one that exists: centred members start at zero, where a relative deviation means nothing."""
+    return max((value for value in deviation if np.isfinite(value)), default=0.0)
 
 
 def _draw_deviation(axes: Axes, orbit: OrbitStatistics) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from eqntk_cli.report.figures.canvas import legend_above, new_figure
 from eqntk_cli.report.model import PairAnalysis
@@ -30,5 +31,7 @@ def draw_parity(pair: PairAnalysis) -> Figure | None:
     axes.set_xlabel(f"true {name}", parse_math=False)
     axes.set_ylabel(f"predicted {name}", parse_math=False)
     axes.set_box_aspect(1)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(4))  # energies have many digits
     legend_above(figure, axes, 3)
     return figure

@@ -14,18 +14,25 @@ from eqntk_cli.report.style import MUTED, look_of
 
 
 def draw_variance(pair: PairAnalysis) -> Figure | None:
-    """Mean variance over training (above) and sample by sample at one step (below); None without predictions."""
+    """Mean variance over training (above) and sample by sample at one step (below); None without predictions.
+
+    Centred members of infinite width are all alike: where no variance is predicted only the upper panel is drawn.
+    """
     found = [variance for variance in pair.variances if variance.split == "test"] or list(pair.variances)
     if not found:
         return None
-    figure, (above, below) = new_figure(4.6, 2, height_ratios=(1, 1.35))
+    predicted = any(value > 0 for variance in found for value in variance.scatter_predicted)
+    figure, panels = new_figure(4.6, 2, height_ratios=(1, 1.35)) if predicted else new_figure(2.4)
+    above = panels[0]
     for variance in found:
         _over_time(above, variance)
-        _by_sample(below, variance)
     steps_axis(above, found[0].steps)
     above.set_ylabel("variance over members")
     above.set_ylim(bottom=0)
-    _identity(below, found)
+    if predicted:
+        for variance in found:
+            _by_sample(panels[1], variance)
+        _identity(panels[1], found)
     legend_above(figure, above)
     return figure
 
@@ -58,8 +65,7 @@ def _identity(axes: Axes, found: list[VarianceComparison]) -> None:
     if values.size == 0:
         return
     ends = np.array([values.min() / 1.2, values.max() * 1.2])
-    predicted = np.concatenate([np.array(v.scatter_predicted, dtype=float) for v in found])
-    if ends[1] / ends[0] > 20 and np.any(predicted > 0):  # centred members: the limit predicts no variance at all
+    if ends[1] / ends[0] > 20:
         axes.set(xscale="log", yscale="log")
     else:
         ends[0] = 0
