@@ -111,13 +111,17 @@ def _analyse_pairs(pairs: Sequence[Pair], settings: Settings, scratch: Path | No
 
 def _names(pairs: Sequence[Pair]) -> list[str]:
     """Short names, numbered where several pairs would share one."""
-    records = [pair.gcnn.record for pair in pairs]
-    plain = [f"{record.dataset}-{record.group}-n{record.width}" for record in records]
+    plain = [_plain_name(pair) for pair in pairs]
     total, seen, names = Counter(plain), Counter[str](), []
     for name in plain:
         seen[name] += 1
         names.append(name if total[name] == 1 else f"{name}-{seen[name]}")
     return names
+
+
+def _plain_name(pair: Pair) -> str:
+    record, samples = pair.gcnn.record, pair.augmented.record.haar_samples
+    return f"{record.dataset}-{record.group}-n{record.width}" + (f"-haar{samples}" if samples else "")
 
 
 def _info(run: Run) -> RunInfo:

@@ -68,17 +68,18 @@ def match(runs: Sequence[Run], *, partial: bool = False, needed: bool = True) ->
     unmatched = [Unmatched(run.name, _reason(run, subjects, pairs)) for run in runs if id(run) not in used]
     if (needed and not pairs) or (unmatched and not partial):
         raise ConfigError(_refusal(unmatched, none=needed and not pairs))
-    order = sorted(pairs, key=lambda pair: (pair.gcnn.record.dataset, pair.gcnn.record.group, _width(pair.gcnn)))
-    return order, unmatched
+    return sorted(pairs, key=_order), unmatched
 
 
 def _pairs(subjects: Sequence[Run]) -> list[Pair]:
+    """Every gcnn ensemble with one augmented ensemble; with one for each number of random rotations where sampled."""
     pairs = []
     free = [run for run in subjects if run.record.model == "augmented_ensemble"]
     for gcnn in (run for run in subjects if run.record.model == "gcnn_ensemble"):
         fitting = [run for run in free if not differences(run, gcnn)]
-        if fitting:
-            chosen = min(fitting, key=lambda run: (run.record.seed != gcnn.record.seed, run.record.seed))
+        for samples in sorted({run.record.haar_samples or 0 for run in fitting}):
+            alike = [run for run in fitting if (run.record.haar_samples or 0) == samples]
+            chosen = min(alike, key=lambda run: (run.record.seed != gcnn.record.seed, run.record.seed))
             free.remove(chosen)
             pairs.append(Pair(augmented=chosen, gcnn=gcnn))
     return pairs
@@ -140,5 +141,6 @@ def _refusal(unmatched: Sequence[Unmatched], *, none: bool) -> str:
     return f"not comparable with the other runs. {said}{more}. Leave them out, or list them with --partial."
 
 
-def _width(run: Run) -> int:
-    return run.record.width or 0
+def _order(pair: Pair) -> tuple[str, str, int, int]:
+    record = pair.gcnn.record
+    return record.dataset, record.group, record.width or 0, pair.augmented.record.haar_samples or 0

@@ -84,7 +84,7 @@ def analyse_pair(pair: Pair, name: str, ensembles: Ensembles, settings: Settings
     run = pair.gcnn
     analysis = PairAnalysis(
         name=name,
-        title=_title(run),
+        title=_title(pair),
         run_a=pair.augmented.name,
         run_b=run.name,
         run_ntk=None if pair.theory is None else pair.theory.name,
@@ -246,8 +246,9 @@ def _quantity(run: Run) -> str:
     return str((run.record.target or {}).get("name", "target"))
 
 
-def _title(run: Run) -> str:
-    record = run.record
+def _title(pair: Pair) -> str:
+    record, samples = pair.gcnn.record, pair.augmented.record.haar_samples
     architecture = f"{record.architecture.get('name', 'network')}, width {record.width}"
     coupled = ", coupled" if record.coupling == "shared" else ""
-    return f"{record.dataset}, {record.group}, {architecture}{coupled}"
+    rotations = f", {samples} random rotation{'s' if samples > 1 else ''}" if samples else ""
+    return f"{record.dataset}, {record.group}, {architecture}{coupled}{rotations}"
