@@ -1,13 +1,16 @@
 """In what two runs differ, as far as it decides whether they may be compared; each difference in words."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from math import isclose
 
+from eqntk_cli.config.schema import ArchitectureConfig
 from eqntk_cli.report.read import Run
 from eqntk_cli.runs.record import Record
 
 # settings from which the step size or the kernel's own numbers follow; the step size itself is compared
 _DERIVED = ("step_size", "step_fraction", "step_group", "record_steps")
+_LATER = ("average_pool",)  # settings that runs of earlier programs do not have on record
 _SAME_STEP = 1e-5  # relative; the same step size worked out on two machines
 
 
@@ -18,7 +21,7 @@ def differences(a: Run, b: Run) -> dict[str, str]:
     """
     one, two = a.record, b.record
     found = _data(one, two)
-    found |= _entries("architecture", one.architecture, two.architecture)
+    found |= _entries("architecture", architecture(one), architecture(two))
     training = [{key: value for key, value in run.training.items() if key not in _DERIVED} for run in (one, two)]
     found |= _entries("training", *training)
     for key in ("task", "group", "width", "coupling"):
@@ -34,6 +37,12 @@ def differences(a: Run, b: Run) -> dict[str, str]:
     if augmentations:
         found["augmentation"] = f"augmentation {', '.join(map(str, augmentations))} instead of orbit"
     return found
+
+
+def architecture(record: Record) -> dict[str, object]:
+    """The settings of the architecture; what an older program did not know yet stands at its default."""
+    defaults = {each.name: each.default for each in fields(ArchitectureConfig) if each.name in _LATER}
+    return defaults | record.architecture
 
 
 def follows_from_group(a: Run, b: Run) -> bool:

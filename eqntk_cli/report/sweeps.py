@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from eqntk_cli.report.differences import architecture
 from eqntk_cli.report.findings import Extrapolation, LearningCurve, WidthScaling
 from eqntk_cli.report.model import MeanComparison
 from eqntk_cli.report.pair import AGAINST, BETWEEN, PairResult
@@ -58,7 +59,7 @@ def learning_curves(results: Sequence[PairResult]) -> Iterator[LearningCurve]:
             record.coupling,
             record.seed,
             test,
-            _frozen(record.architecture),
+            _frozen(architecture(record)),
         )
         for metric in result.analysis.metrics:
             if metric.split == "test":
@@ -79,7 +80,7 @@ def _sweeps(results: Sequence[PairResult]) -> list[list[PairResult]]:
         record = result.pair.gcnn.record
         data = (record.fingerprint or {}).get("all")
         steps = tuple(record.record_steps)
-        settings = _frozen(record.architecture), _frozen(record.training), record.step_size
+        settings = _frozen(architecture(record)), _frozen(record.training), record.step_size
         groups[data, record.group, record.coupling, record.seed, steps, *settings].append(result)
     ordered = [sorted(group, key=lambda each: each.analysis.width) for group in groups.values()]
     return [group for group in ordered if len({each.analysis.width for each in group}) > 1]

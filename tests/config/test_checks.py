@@ -34,6 +34,17 @@ REFUSED = {
         "architecture.skip=True",
         "stride=2",
     ),
+    "average pooling in an mlp": (["architecture.average_pool=2"], "architecture.average_pool=2", "1 with mlp"),
+    "average pooling on the sphere": (
+        [*SPHERE, "architecture.average_pool=2"],
+        "architecture.average_pool=2",
+        "1 with spherical_mlp",
+    ),
+    "a skip over average pooling": (
+        ["architecture=cnn", "architecture.skip=true", "architecture.average_pool=2"],
+        "architecture.skip=True",
+        "average_pool=2",
+    ),
     "shared weights with full support": (["coupling=shared"], "architecture.group_support=full", "identity"),
     "shared weights with sampled rotations": (
         [*SPHERE, "group=so3", "coupling=shared", "architecture.group_support=identity", "model.augmentation=haar"],

@@ -6,7 +6,13 @@ import pytest
 from eqntk_cli.models.registry import build_model
 from tests.models.settings import bundle, config
 
-ARCHITECTURES = {"mlp": {}, "cnn": {"name": "cnn"}, "cnn flatten": {"name": "cnn", "readout": "flatten"}}
+ARCHITECTURES = {
+    "mlp": {},
+    "cnn": {"name": "cnn"},
+    "cnn flatten": {"name": "cnn", "readout": "flatten"},
+    "cnn average pool": {"name": "cnn", "padding": "same", "average_pool": 2},
+}
+SIDES = {"cnn average pool": 4}  # of the images, where it is not 6
 
 
 def ignore(share: float) -> None:
@@ -17,7 +23,7 @@ def ignore(share: float) -> None:
 @pytest.mark.parametrize("group", ["c4", "d4"])
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_infinite_width_means_agree_at_every_step_and_variances_do_not(name, group):
-    model = build_model(config("ntk", group, architecture=ARCHITECTURES[name]), bundle())
+    model = build_model(config("ntk", group, architecture=ARCHITECTURES[name]), bundle(side=SIDES.get(name, 6)))
     prediction = model.predict(ignore)
     assert prediction.kernels == ("group", "plain")
     by_group, by_augmentation = prediction.mean

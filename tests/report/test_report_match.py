@@ -128,3 +128,13 @@ def test_a_theory_for_other_steps_is_refused(runs, tmp_path):
     other = open_runs([str(write_theory(tmp_path / "other", replace(WORLD, steps=(0, 20))))])
     with pytest.raises(ConfigError, match=r"other: differs from .* steps 0,20 and 0,10"):
         match([*runs, *other])
+
+
+def test_a_run_that_does_not_know_a_later_setting_has_its_default(runs):
+    """average_pool came later: a new run with 1 still belongs to an old one, a new run with 2 does not."""
+    alike, other = (changed(runs, "augmented-64", architecture=MLP | {"average_pool": side}) for side in (1, 2))
+    pairs, unmatched = match(alike)
+    assert [pair.augmented.name for pair in pairs] == ["augmented-64", "augmented-256"]
+    assert unmatched == []
+    with pytest.raises(ConfigError, match=r"architecture.average_pool (2 and 1|1 and 2)"):
+        match(other)
