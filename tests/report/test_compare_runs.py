@@ -101,6 +101,15 @@ def test_exit_status_tells_the_verdict_when_asked(reader: Reader, call: Call, ou
     assert call("runs", "--out", "a").status == 0
 
 
+def test_a_requirement_without_pairs_is_undecided_and_says_why(reader: Reader, call: Call) -> None:
+    reader.found = replace(analysis(scaling=False), pairs=(), outcome=Outcome.UNDECIDED)
+    ended = call("runs", "--out", "a", "--require", "equivalent")
+    assert ended.status == 3
+    assert ended.err.startswith("--require equivalent is undecided (status 3): there is no pair")
+    assert len(ended.err.splitlines()) == 1
+    assert call("runs", "--out", "a").status == 0
+
+
 def test_json_is_all_that_is_printed(reader: Reader, call: Call, tmp_path: Path) -> None:
     result = call("runs", "--json", "--out", "out")
     found = json.loads(result.out)

@@ -191,6 +191,14 @@ def test_other_settings_are_other_curves_and_their_titles_tell(tmp_path):
     assert all(each.draws == (1, 1) for each in report.kernel_curves)
 
 
+def test_a_setting_that_older_runs_do_not_know_splits_no_curve(tmp_path):
+    older = MLP | {"hidden_layers": 2}
+    write_curves(tmp_path / "old", sizes=(16,), seeds=(0,), architecture=older)
+    write_curves(tmp_path / "new", sizes=(32,), seeds=(0,), architecture=older | {"average_pool": 1})
+    report = analyse([str(tmp_path)])
+    assert {each.n_train for each in report.kernel_curves} == {(16, 32)}
+
+
 def test_images_of_another_size_are_another_curve(tmp_path):
     write_curves(tmp_path / "small", sizes=(16, 32), seeds=(0,))
     for run in write_curves(tmp_path / "large", sizes=(16, 32), seeds=(1,)).iterdir():

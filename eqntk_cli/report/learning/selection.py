@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from eqntk_cli.report.differences import differences
+from eqntk_cli.report.differences import architecture, differences
 from eqntk_cli.report.read import Run
 
 Setting = tuple[tuple[str, str], ...]  # sorted keys and values
@@ -76,7 +76,7 @@ def setting_of(run: Run) -> Setting:
     record = run.record
     found: dict[str, object] = {"data": record.dataset, "task": record.task, "precision": record.precision}
     found |= {f"dataset.{key}": value for key, value in run.dataset_settings.items() if key not in _DRAW}
-    found |= {f"architecture.{key}": value for key, value in record.architecture.items()}
+    found |= {f"architecture.{key}": value for key, value in architecture(record).items()}
     found |= {f"training.{key}": value for key, value in record.training.items() if key != "record_steps"}
     found |= {"recorded steps": record.record_steps, "test samples": len(run.samples_of("test"))}
     return tuple(sorted((key, str(value)) for key, value in found.items()))
