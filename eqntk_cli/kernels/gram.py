@@ -8,23 +8,21 @@ interrupted or not, and up to rounding for any tile size and number of devices.
 
 import math
 import time
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import jax
 import numpy as np
 from numpy.typing import DTypeLike
 
-from eqntk_cli.domains.samples import Samples, count
-from eqntk_cli.errors import NumericalError
+from eqntk_cli.domains.samples import Samples
 from eqntk_cli.kernels.block import KernelBlock, PairKernel
 from eqntk_cli.kernels.fingerprint import fingerprint
-from eqntk_cli.kernels.gram_store import GramStore, mirrored
+from eqntk_cli.kernels.gram_store import GramStore
 from eqntk_cli.kernels.progress import Progress, silent
 from eqntk_cli.kernels.sides import Sides
+from eqntk_cli.kernels.tile_loop import Matrices, compute
 from eqntk_cli.kernels.tile_program import TileProgram, compile_tiles
 from eqntk_cli.kernels.tiles import Tile, TileGrid, plan
 
@@ -73,19 +71,61 @@ class GramReport:
     grid: TileGrid
 
 
-def gram(kernel: PairKernel, x1: Samples, x2: Samples | None = None, engine: Engine | None = None) -> KernelBlock:
+@dataclass(frozen=True)
+class Kept:
+    """Where the tiles of a Gram matrix stay on the disk, so that a killed computation goes on from them.
+
+    Attributes:
+        folder: a folder of this matrix alone; its tiles stay there until the caller removes it.
+        settings: all that the kernel depends on, to recognise the tiles.
+        dtype: float32 or float64, on disk: that of the computation, so that what is read is what was written.
+    """
+
+    folder: Path
+    settings: Mapping[str, str]
+    dtype: DTypeLike = np.float64
+
+
+def gram(
+    kernel: PairKernel,
+    x1: Samples,
+    x2: Samples | None = None,
+    engine: Engine | None = None,
+    inverse: Sequence[int] | None = None,
+    kept: Kept | None = None,
+) -> KernelBlock:
     """The kernels of all pairs as float64 arrays in memory; without `x2` of `x1` with itself, exactly symmetric.
+
+    Args:
+        kernel: what to compute.
+        x1: samples along the rows.
+        x2: samples along the columns; None: those of `x1`.
+        engine: how to compute.
+        inverse: `x2` holds the copies u x_j of the samples of `x1` under a group, at j·|G| + u, and inverse[u] is u^-1.
+            Only the pairs i <= j are computed, which is right where the kernel is unchanged when both samples move.
+        kept: where tiles are kept, and found again.
 
     Raises:
         DataError: there are no samples.
         NumericalError: an entry is not finite.
+        StorageError: the disk is full, or the tiles that are there belong to another computation.
     """
     engine = engine or Engine()
-    sides = Sides.of(x1, x2, engine.precision)
-    grid, program = _planned(kernel, sides, engine)
-    matrices = _Matrices(grid)
-    _compute(program, grid, sides, list(grid), matrices, engine.progress)
-    return matrices.result()
+    sides = Sides.of(x1, x2, engine.precision, inverse)
+    store = None
+    if kept is not None:
+        identity = {**kept.settings, **_identity(x1, x2), "inverse": str(sides.inverse)}
+        store = GramStore.reopen(kept.folder, identity, kept.dtype)
+    if store is not None and len(store.done()) == len(store.grid):  # nothing to compile
+        total = sum(store.grid.pairs(tile) for tile in store.grid)
+        engine.progress(total, total)
+        return Matrices(store.grid, store).result
+    grid, program = _planned(kernel, sides, engine, None if store is None else store.grid)
+    if kept is not None and store is None:
+        store = GramStore.create(kept.folder, identity, grid, kept.dtype)
+    matrices = Matrices(grid, store)
+    compute(program, grid, sides, [tile for tile in grid if tile not in matrices.there], matrices, engine.progress)
+    return matrices.result
 
 
 def gram_file(
@@ -116,13 +156,13 @@ def gram_file(
     engine = engine or Engine()
     sides = Sides.of(x1, x2, engine.precision)
     folder = path.with_name(path.name + ".partial")
-    identity = {**settings, "x1": fingerprint(x1), "x2": "x1" if x2 is None else fingerprint(x2)}
+    identity = {**settings, **_identity(x1, x2)}
     store = GramStore.reopen(folder, identity, dtype)
     grid, program = _planned(kernel, sides, engine, None if store is None else store.grid)
     store = store or GramStore.create(folder, identity, grid, dtype)
     there = store.done()
     start = time.perf_counter()
-    _compute(program, grid, sides, [tile for tile in grid if tile not in there], store, engine.progress)
+    compute(program, grid, sides, [tile for tile in grid if tile not in there], store, engine.progress)
     seconds = time.perf_counter() - start
     store.export(path)
     store.remove()
@@ -138,34 +178,6 @@ def gram_file(
     )
 
 
-class _Keeper(Protocol):
-    """Where finished tiles go."""
-
-    def write(self, tile: Tile, block: KernelBlock) -> None:
-        """Keep one tile."""
-
-
-class _Matrices:
-    """Tiles put together in memory."""
-
-    def __init__(self, grid: TileGrid) -> None:
-        self._grid = grid
-        self._arrays = KernelBlock(*(np.empty((grid.rows, grid.columns)) for _ in KernelBlock._fields))
-
-    def write(self, tile: Tile, block: KernelBlock) -> None:
-        """Put a tile in its place, and its mirror image."""
-        rows, columns = self._grid.row_slice(tile), self._grid.column_slice(tile)
-        for array, values in zip(self._arrays, block, strict=True):
-            on_diagonal = self._grid.symmetric and tile.row == tile.column
-            array[rows, columns] = mirrored(values) if on_diagonal else values
-            if self._grid.symmetric and not on_diagonal:
-                array[columns, rows] = values.T
-
-    def result(self) -> KernelBlock:
-        """The whole matrices."""
-        return self._arrays
-
-
 def _planned(
     kernel: PairKernel, sides: Sides, engine: Engine, cut: TileGrid | None = None
 ) -> tuple[TileGrid, TileProgram]:
@@ -176,60 +188,17 @@ def _planned(
         return cut, compile_tiles(kernel, *sides.tile(cut, Tile(0, 0)), devices)
     per_pair = kernel.bytes_per_pair(*sides.single())
     for _ in range(_TRIES):
-        grid = plan(count(sides.x1), count(sides.x2), sides.symmetric, per_pair, memory, len(devices))
+        grid = plan(sides.rows, sides.columns, sides.symmetric, per_pair, memory, len(devices), sides.inverse)
         program = compile_tiles(kernel, *sides.tile(grid, Tile(0, 0)), devices)
         pairs = grid.tile_rows * grid.tile_columns
         if program.bytes_per_tile <= memory or pairs == 1:
             break
-        per_pair = max(per_pair + 1, math.ceil(program.bytes_per_tile / pairs))
+        per_pair = max(per_pair + 1, math.ceil(program.bytes_per_tile / (pairs * grid.copies)))
     return grid, program
 
 
-def _compute(
-    program: TileProgram,
-    grid: TileGrid,
-    sides: Sides,
-    todo: Sequence[Tile],
-    keeper: _Keeper,
-    progress: Progress,
-) -> None:
-    total = sum(grid.pairs(tile) for tile in grid)
-    done = total - sum(grid.pairs(tile) for tile in todo)
-    progress(done, total)
-    running: deque[tuple[Sequence[Tile], KernelBlock]] = deque()
-    for batch in [*_batches(todo, program.devices), ()]:
-        while running and (not batch or len(running) > program.ahead):
-            finished, promise = running.popleft()
-            done += _keep(finished, promise, grid, keeper)
-            progress(done, total)
-        if batch:
-            running.append((batch, program.start([sides.tile(grid, tile) for tile in batch])))
-
-
-def _keep(batch: Sequence[Tile], promise: KernelBlock, grid: TileGrid, keeper: _Keeper) -> int:
-    arrays = [np.asarray(values) for values in promise]
-    for position, tile in enumerate(batch):
-        rows, columns = grid.shape(tile)
-        block = KernelBlock(*(array[position, :rows, :columns] for array in arrays))
-        _require_finite(block, grid, tile)
-        keeper.write(tile, block)
-    return sum(grid.pairs(tile) for tile in batch)
-
-
-def _require_finite(block: KernelBlock, grid: TileGrid, tile: Tile) -> None:
-    for name, values in zip(KernelBlock._fields, block, strict=True):
-        bad = np.argwhere(~np.isfinite(values))
-        if len(bad):
-            row, column = bad[0] + (grid.row_slice(tile).start, grid.column_slice(tile).start)
-            raise NumericalError(
-                f"the {name} kernel of samples {row} and {column} is not finite; expected numbers of ordinary size: "
-                "normalise the inputs, lower W_std, or compute with precision=float64."
-            )
-
-
-def _batches(tiles: Sequence[Tile], size: int) -> Iterator[Sequence[Tile]]:
-    for start in range(0, len(tiles), size):
-        yield tiles[start : start + size]
+def _identity(x1: Samples, x2: Samples | None) -> dict[str, str]:
+    return {"x1": fingerprint(x1), "x2": "x1" if x2 is None else fingerprint(x2)}
 
 
 def _default_memory(device: jax.Device) -> int:

@@ -22,7 +22,7 @@ from numpy.typing import DTypeLike
 
 from eqntk_cli.errors import StorageError
 from eqntk_cli.kernels.block import KernelBlock
-from eqntk_cli.kernels.tiles import Tile, TileGrid
+from eqntk_cli.kernels.tiles import Tile, TileGrid, mirrored, reflected
 
 SCHEMA = 1
 ARRAYS = KernelBlock._fields
@@ -74,7 +74,7 @@ class GramStore:
         """
         with _disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            _require_room(folder, 2 * len(ARRAYS) * grid.rows * grid.columns * np.dtype(dtype).itemsize)
+            _require_room(folder, 2 * len(ARRAYS) * grid.rows * grid.width * np.dtype(dtype).itemsize)
             manifest = {"identity": _identity(identity, dtype), "grid": grid.as_dict()}
             with _whole(folder / "manifest.json") as file:
                 file.write(json.dumps(manifest, indent=1).encode())
@@ -95,6 +95,10 @@ class GramStore:
             np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(values))
             file.write(values.tobytes())
 
+    def read(self, tile: Tile) -> KernelBlock:
+        """A tile that is there."""
+        return KernelBlock(*self._load(tile))
+
     def export(self, path: Path) -> None:
         """Write the whole matrices as an npz file, in one step.
 
@@ -112,7 +116,7 @@ class GramStore:
                     header = {
                         "descr": self.dtype.str,
                         "fortran_order": False,
-                        "shape": (self.grid.rows, self.grid.columns),
+                        "shape": (self.grid.rows, self.grid.width),
                     }
                     np.lib.format.write_array_header_2_0(member, header)
                     for band in self._bands(which):
@@ -123,23 +127,30 @@ class GramStore:
         shutil.rmtree(self.folder)
 
     def _bands(self, which: int) -> Iterator[Float[np.ndarray, "row column"]]:
-        height = max(1, _BAND // (self.grid.columns * self.dtype.itemsize))
+        height = max(1, _BAND // (self.grid.width * self.dtype.itemsize))
         for first in range(0, self.grid.rows, self.grid.tile_rows):
             last = min(first + self.grid.tile_rows, self.grid.rows)
             for start in range(first, last, height):
                 yield self._band(which, first // self.grid.tile_rows, slice(start, min(start + height, last)))
 
     def _band(self, which: int, row: int, rows: slice) -> Float[np.ndarray, "row column"]:
-        band = np.empty((rows.stop - rows.start, self.grid.columns), self.dtype)
-        inside = slice(rows.start - row * self.grid.tile_rows, rows.stop - row * self.grid.tile_rows)
+        band = np.empty((rows.stop - rows.start, self.grid.width), self.dtype)
+        first, last = rows.start - row * self.grid.tile_rows, rows.stop - row * self.grid.tile_rows
+        copies, inverse = self.grid.copies, self.grid.inverse
         for column in range(-(-self.grid.columns // self.grid.tile_columns)):
             below = self.grid.symmetric and column < row
-            stored = np.load(self._path(Tile(column, row) if below else Tile(row, column)), mmap_mode="r")[which]
-            if self.grid.symmetric and column == row:
-                stored = mirrored(stored)
-            part = stored.T[inside] if below else stored[inside]
+            stored = self._load(Tile(column, row) if below else Tile(row, column))[which]
+            if below:
+                part = reflected(stored[:, first * copies : last * copies], inverse)
+            elif self.grid.symmetric and column == row:
+                part = mirrored(stored, inverse)[first:last]
+            else:
+                part = stored[first:last]
             band[:, self.grid.column_slice(Tile(row, column))] = part
         return band
+
+    def _load(self, tile: Tile) -> Float[np.ndarray, "which row column"]:
+        return np.load(self._path(tile), mmap_mode="r")
 
     def _path(self, tile: Tile) -> Path:
         return self.folder / f"tile-{tile.row:05d}-{tile.column:05d}.npy"
@@ -150,12 +161,6 @@ class GramStore:
             return self._path(tile).stat().st_size == _HEADER + len(ARRAYS) * rows * columns * self.dtype.itemsize
         except FileNotFoundError:
             return False
-
-
-def mirrored(square: Float[np.ndarray, "sample sample"]) -> Float[np.ndarray, "sample sample"]:
-    """Exactly symmetric: the part above the diagonal, mirrored (rounding may have made the two sides differ)."""
-    upper = np.triu(square)
-    return upper + np.triu(square, 1).T
 
 
 def _identity(identity: Mapping[str, str], dtype: DTypeLike) -> dict[str, str]:

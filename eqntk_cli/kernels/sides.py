@@ -1,5 +1,6 @@
 """The samples along the rows and along the columns of a Gram matrix, read tile by tile."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,18 +19,22 @@ class Sides:
     Attributes:
         x1: along the rows.
         x2: along the columns; `x1` itself if symmetric.
-        symmetric: whether both sides hold the same samples.
+        symmetric: whether both sides hold the same samples, or x2 their copies.
         precision: to which floating numbers are cast when read; None: as they are.
+        inverse: of the elements of the group under which x2 holds copies; the one element 0 where it holds none.
     """
 
     x1: Samples
     x2: Samples
     symmetric: bool
     precision: str | None
+    inverse: tuple[int, ...] = (0,)
 
     @classmethod
-    def of(cls, x1: Samples, x2: Samples | None, precision: str | None) -> "Sides":
-        """Both sides, `x2` None for a symmetric matrix.
+    def of(
+        cls, x1: Samples, x2: Samples | None, precision: str | None, inverse: Sequence[int] | None = None
+    ) -> "Sides":
+        """Both sides, `x2` None for a symmetric matrix; with `inverse`, `x2` holds the copies of `x1` under a group.
 
         Raises:
             DataError: a side is empty.
@@ -40,7 +45,20 @@ class Sides:
             raise DataError(
                 f"a Gram matrix of {count(host1)} x {count(host2)} samples is empty; expected at least one."
             )
-        return cls(host1, host2, x2 is None, precision)
+        elements = (0,) if inverse is None else tuple(int(element) for element in inverse)
+        symmetric = x2 is None or inverse is not None
+        assert not symmetric or count(host2) == count(host1) * len(elements), "the columns are no copies of the rows"
+        return cls(host1, host2, symmetric, precision, elements)
+
+    @property
+    def rows(self) -> int:
+        """Samples along the rows."""
+        return count(self.x1)
+
+    @property
+    def columns(self) -> int:
+        """Samples along the columns, their copies not counted."""
+        return count(self.x2) // len(self.inverse)
 
     def tile(self, grid: TileGrid, tile: Tile) -> tuple[Samples, Samples]:
         """The samples of a full tile."""

@@ -7,12 +7,12 @@ repeated: 1000 samples at no more than 300 per tile become 4 x 250.
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 _LARGEST_SIDE = 4096  # samples; beyond this nothing is gained and progress becomes coarse
 _SYMMETRIC_SPLIT = 4  # rows of tiles at least, since a diagonal tile computes its pairs twice
@@ -28,13 +28,21 @@ class Tile(NamedTuple):
 
 @dataclass(frozen=True)
 class TileGrid:
-    """The tiles of a matrix of `rows` x `columns` pairs; `symmetric` ones have the same samples on both sides."""
+    """The tiles of a matrix of `rows` x `columns` pairs; `symmetric` ones have the same samples on both sides.
+
+    With copies, each of the `columns` stands for as many columns of the matrix as `inverse` has entries: column
+    j·|G| + u is sample j under element u, and inverse[u] is u^-1. Without them there is the one element 0.
+    """
 
     rows: int
     columns: int
     tile_rows: int
     tile_columns: int
     symmetric: bool
+    inverse: tuple[int, ...] = (0,)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inverse", tuple(int(element) for element in self.inverse))  # a manifest has lists
 
     def __iter__(self) -> Iterator[Tile]:
         """The tiles to be computed, row by row."""
@@ -49,56 +57,93 @@ class TileGrid:
             return across * (across + 1) // 2
         return math.ceil(self.rows / self.tile_rows) * across
 
+    @property
+    def copies(self) -> int:
+        """Columns of the matrix per sample."""
+        return len(self.inverse)
+
+    @property
+    def width(self) -> int:
+        """Columns of the matrix."""
+        return self.columns * self.copies
+
     def row_slice(self, tile: Tile) -> slice:
         """The matrix rows that a tile holds."""
         return slice(tile.row * self.tile_rows, min((tile.row + 1) * self.tile_rows, self.rows))
 
     def column_slice(self, tile: Tile) -> slice:
         """The matrix columns that a tile holds."""
-        return slice(tile.column * self.tile_columns, min((tile.column + 1) * self.tile_columns, self.columns))
+        last = min((tile.column + 1) * self.tile_columns, self.columns)
+        return slice(tile.column * self.tile_columns * self.copies, last * self.copies)
 
     def row_samples(self, tile: Tile) -> Int[np.ndarray, "tile_row"]:
         """The samples of a full tile along the rows, the last one repeated beyond the end."""
         return np.minimum(tile.row * self.tile_rows + np.arange(self.tile_rows), self.rows - 1)
 
-    def column_samples(self, tile: Tile) -> Int[np.ndarray, "tile_column"]:
-        """The samples of a full tile along the columns, the last one repeated beyond the end."""
-        return np.minimum(tile.column * self.tile_columns + np.arange(self.tile_columns), self.columns - 1)
+    def column_samples(self, tile: Tile) -> Int[np.ndarray, "tile_width"]:
+        """The columns of a full tile, those of the last sample repeated beyond the end."""
+        samples = np.minimum(tile.column * self.tile_columns + np.arange(self.tile_columns), self.columns - 1)
+        return (samples[:, None] * self.copies + np.arange(self.copies)).ravel()
 
     def shape(self, tile: Tile) -> tuple[int, int]:
-        """Rows and columns of a tile without the repeated samples."""
+        """Rows and columns of the matrix that a tile holds, without the repeated samples."""
         rows, columns = self.row_slice(tile), self.column_slice(tile)
         return rows.stop - rows.start, columns.stop - columns.start
 
     def pairs(self, tile: Tile) -> int:
         """The pairs of samples that a tile adds to the matrix; those of a diagonal one count once."""
         rows, columns = self.shape(tile)
-        return rows * (rows + 1) // 2 if self.symmetric and tile.row == tile.column else rows * columns
+        on_diagonal = self.symmetric and tile.row == tile.column
+        return rows * (rows + 1) // 2 * self.copies if on_diagonal else rows * columns
 
-    def as_dict(self) -> dict[str, int | bool]:
+    def as_dict(self) -> dict[str, Any]:
         """For a manifest; `TileGrid(**d)` is the way back."""
         return asdict(self)
 
 
-def plan(rows: int, columns: int, symmetric: bool, bytes_per_pair: int, memory: int, at_least: int = 1) -> TileGrid:
+def plan(
+    rows: int,
+    columns: int,
+    symmetric: bool,
+    bytes_per_pair: int,
+    memory: int,
+    at_least: int = 1,
+    inverse: Sequence[int] = (0,),
+) -> TileGrid:
     """The tiles of which one needs no more than `memory` bytes.
 
     Args:
         rows: number of samples along the rows.
         columns: number of samples along the columns (the same ones, if symmetric).
         symmetric: whether the two sides hold the same samples.
-        bytes_per_pair: working memory of one pair.
+        bytes_per_pair: working memory of one entry of the matrix.
         memory: bytes allowed for one tile.
         at_least: tiles wanted where there are pairs enough (one per device).
+        inverse: the inverse of each element whose copies are the columns of a sample.
     """
-    pairs = max(1, memory // max(1, bytes_per_pair))
+    pairs = max(1, memory // max(1, bytes_per_pair * len(inverse)))
     grid = _fit(rows, columns, symmetric, pairs)
     if symmetric and rows >= _WORTH_SPLITTING:
         grid = _fit(rows, columns, symmetric, min(pairs, math.ceil(rows / _SYMMETRIC_SPLIT) ** 2))
     while len(grid) < at_least and grid.tile_rows * grid.tile_columns > 1:
         pairs = grid.tile_rows * grid.tile_columns // 2
         grid = _fit(rows, columns, symmetric, pairs)
-    return grid
+    return replace(grid, inverse=tuple(inverse))
+
+
+def reflected(values: Float[np.ndarray, "row column"], inverse: Sequence[int]) -> Float[np.ndarray, "row2 column2"]:
+    """What the pairs (x_i, u x_j) say of the pairs (x_j, u^-1 x_i); the transpose where there are no copies."""
+    rows, width = values.shape
+    cube = values.reshape(rows, width // len(inverse), len(inverse))
+    return cube[:, :, list(inverse)].transpose(1, 0, 2).reshape(-1, rows * len(inverse))
+
+
+def mirrored(values: Float[np.ndarray, "row column"], inverse: Sequence[int]) -> Float[np.ndarray, "row column"]:
+    """A tile on the diagonal made exactly symmetric, by what stands above (rounding may make the two sides differ)."""
+    row = np.arange(len(values))[:, None]
+    sample, element = np.divmod(np.arange(values.shape[1]), len(inverse))
+    first = (row < sample) | ((row == sample) & (element <= np.asarray(inverse)[element]))
+    return np.where(first, values, reflected(values, inverse))
 
 
 def _fit(rows: int, columns: int, symmetric: bool, pairs: int) -> TileGrid:
