@@ -59,9 +59,9 @@ def match(runs: Sequence[Run], *, partial: bool = False, needed: bool = True) ->
     used = {id(run) for pair in pairs for run in (pair.augmented, pair.gcnn)}
     for run in runs:
         if run.record.model == "ntk":
-            fitting = [pair for pair in pairs if pair.theory is None and not differences(run, pair.gcnn)]
+            fitting = [pair for pair in pairs if not differences(run, pair.gcnn)]
             for pair in fitting:
-                pair.theory = run
+                pair.theory = pair.theory or run  # a sweep over widths makes the same prediction several times
             used |= {id(run)} if fitting else set()
         elif run.record.role == "control" and _attach(run, pairs):
             used.add(id(run))

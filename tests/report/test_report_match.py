@@ -4,6 +4,7 @@ import pytest
 from simulated import World, write_ensemble, write_study, write_theory
 
 from eqntk_cli.errors import ConfigError
+from eqntk_cli.report.analysis import analyse
 from eqntk_cli.report.match import match
 from eqntk_cli.report.read import Run, open_runs
 
@@ -67,6 +68,28 @@ def test_partial_lists_what_fits_nowhere(runs):
     pairs, unmatched = match(changed(runs, "gcnn-64", width=32), partial=True)
     assert len(pairs) == 1
     assert {each.run_id for each in unmatched} == {"gcnn-64", "augmented-64", "control-64"}
+
+
+def test_a_prediction_that_was_made_twice_is_used_once(runs, tmp_path):
+    again = open_runs([str(write_theory(tmp_path / "again", WORLD))])
+    pairs, unmatched = match([*runs, *again])
+    assert unmatched == []
+    assert {pair.theory.name for pair in pairs} == {"ntk"}
+
+
+def test_a_group_ensemble_meets_one_augmented_ensemble_per_number_of_random_rotations(tmp_path):
+    write_study(tmp_path, WORLD, members=4)
+    for samples in (16, 4):
+        values = {"augmentation": "haar", "haar_samples": samples}
+        write_ensemble(tmp_path / f"haar-{samples}", WORLD, "augmented_ensemble", 4, 64, **values)
+    subjects = [run for run in open_runs([str(tmp_path)]) if run.name != "augmented-64"]
+    pairs, unmatched = match(subjects)
+    assert unmatched == []
+    assert [(pair.augmented.name, pair.gcnn.name) for pair in pairs] == [("haar-4", "gcnn-64"), ("haar-16", "gcnn-64")]
+    assert all(pair.theory is not None and len(pair.controls) == 1 for pair in pairs)
+    report = analyse([str(run.folder) for run in subjects], resamples=99)
+    assert [pair.name for pair in report.pairs] == ["breastmnist-c4-n64-haar4", "breastmnist-c4-n64-haar16"]
+    assert report.pairs[0].title.endswith("4 random rotations")
 
 
 @pytest.mark.parametrize(
