@@ -1,6 +1,7 @@
 """Learning curves of kernel runs: averages, exponents, agreement and gain against what was planted in the runs."""
 
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from math import log
@@ -163,7 +164,11 @@ def test_the_figure_draws_values_and_fitted_lines(report):
     ]
     assert min(abs(slope + curve.beta) for slope in slopes) < 1e-9
     drawing = next(each for each in catalogue.drawings_of(report) if each.name == "kernel-learning-1")
-    ElementTree.fromstring(catalogue.render(drawing).svg)
+    rendered = catalogue.render(drawing)
+    ElementTree.fromstring(rendered.svg)
+    inline = re.sub(r"var\(--[\w-]+, #\w+\)", "", rendered.inline("f0"))
+    inline = re.sub(r'(href|d|id|clip-path|aria-label)="[^"]*"', "", inline)
+    assert re.findall(r"#[0-9a-f]{6}\b", inline) == []  # every colour has another one on a dark page
 
 
 def test_one_curve_without_two_sizes_is_refused_and_said(tmp_path):

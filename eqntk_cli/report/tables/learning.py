@@ -62,7 +62,7 @@ def _gains(analysis: Analysis) -> Table:
         *(_TITLE, _KERNEL, _METRIC, _N, _DRAWS),
         Column("ratio", "Error / plain kernel's", number),
         Column("ratio_error", "its error", number),
-        Column("samples", "Samples for the plain kernel, times N", number),
+        Column("samples", "Plain N / N", number),
     )
     rows = tuple(
         (gain.title, gain.label, gain.metric, *values)
@@ -71,8 +71,8 @@ def _gains(analysis: Analysis) -> Table:
     )
     note = (
         "The error of the equivariant kernel in units of the plain kernel's on the same draws (below 1: symmetry "
-        "helps), and how many times as many samples the plain kernel needs for the same error; a dash where its own "
-        "curve does not get there or starts below."
+        "helps). Plain N / N: how many times as many samples the plain kernel needs for the same error; a dash where "
+        "its own curve does not get there or starts below."
     )
     return Table("kernel_gains", "What the equivariant kernel gains", columns, rows, note)
 
