@@ -28,10 +28,11 @@ def test_gradients_that_do_not_fit_are_taken_one_by_one():
     assert method_that_fits(wide, X) == "products"
 
 
-@pytest.mark.parametrize("name", ["mlp", "cnn", "cnn 3x1"])
+@pytest.mark.parametrize("name", ["mlp", "cnn", "cnn 3x1", "cnn average pool"])
 def test_two_hidden_relu_layers_converge_to_the_recursion(name):
     """Within 3 standard errors plus the O(1/n) bias; under c4 a 3x1 window is followed by the full recursion."""
-    architecture = {"name": name[:3], "padding": "circular"} | ({"filter": [3, 1]} if "3x1" in name else {})
+    further = {"cnn 3x1": {"filter": [3, 1]}, "cnn average pool": {"average_pool": 2}}
+    architecture = {"name": name[:3], "padding": "circular"} | further.get(name, {})
     result = study(
         config("gcnn_ensemble", "c4", architecture=architecture, model_keys={"members": 64}),
         PixelGrid(4, 4, 2),
