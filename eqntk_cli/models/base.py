@@ -27,6 +27,7 @@ class KernelPrediction:
     mean: Float[np.ndarray, "kernel step sample output"]
     covariance: Float[np.ndarray, "kernel step sample sample"] | None = None
     diagnostics: dict[str, Any] = field(default_factory=dict)  # condition number, largest eigenvalue, ...
+    invariance_error: float | None = None  # of the mean, measured where the kernel is invariant only approximately
 
 
 class Model(Protocol):

@@ -8,14 +8,14 @@ matrices, so the agreement of the means is seen and not put in.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from eqntk_cli.domains.samples import count
+from eqntk_cli.domains.samples import count, take
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.groups.finite import FiniteGroup
 from eqntk_cli.kernels.block import KernelBlock
@@ -24,6 +24,8 @@ from eqntk_cli.kernels.gram import gram
 from eqntk_cli.kernels.spectrum import Schedule, describe
 from eqntk_cli.models.base import KernelPrediction
 from eqntk_cli.models.setting import Setting
+
+_PROBES = 8  # test samples on which the invariance of the mean is measured
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,10 @@ class InfiniteModel:
         chosen = self._kernels()
         on_progress(0.8)
         schedule = Schedule(tuple(float(step) for step in self.record_steps), self.step_size)
-        predictions = {name: self._predicted(kernels, schedule) for name, kernels in chosen.items()}
+        ensembles = {name: self._fitted(kernels) for name, kernels in chosen.items()}
+        predictions = {name: self._predicted(ensembles[name], kernels, schedule) for name, kernels in chosen.items()}
+        on_progress(0.9)
+        error = self._invariance_error(ensembles["group"], schedule) if "group" in ensembles else None
         on_progress(1.0)
         covariances = [covariance for _, covariance, _ in predictions.values() if covariance is not None]
         return KernelPrediction(
@@ -88,14 +93,20 @@ class InfiniteModel:
             mean=np.stack([mean for mean, _, _ in predictions.values()]),
             covariance=np.stack(covariances) if covariances else None,
             diagnostics={name: diagnostics for name, (_, _, diagnostics) in predictions.items()},
+            invariance_error=error,
         )
 
-    def _predicted(self, kernels: _Kernels, schedule: Schedule) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
+    def _fitted(self, kernels: _Kernels) -> InfiniteEnsemble:
         training = self.setting.config.training
         copies = len(kernels.targets) // len(self._targets)  # the orbit of each sample weighs as much as the sample
         ridge = copies * training.ridge * float(np.mean(np.diagonal(self.setting.augmented_train.ntk)))
         rounding = float(np.finfo(self.setting.config.precision).eps)
-        ensemble: InfiniteEnsemble = fit(kernels.train, kernels.targets, ridge=ridge, relative_error=rounding)
+        return fit(kernels.train, kernels.targets, ridge=ridge, relative_error=rounding)
+
+    def _predicted(
+        self, ensemble: InfiniteEnsemble, kernels: _Kernels, schedule: Schedule
+    ) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
+        training = self.setting.config.training
         mean = ensemble.mean(kernels.cross, schedule)
         covariance = None
         if kernels.every is not None:
@@ -103,6 +114,23 @@ class InfiniteModel:
             if training.centred:  # f - f_0 is the same for every infinitely wide member
                 covariance = np.zeros_like(covariance)
         return mean, covariance, describe(ensemble.spectrum)
+
+    def _invariance_error(self, ensemble: InfiniteEnsemble, schedule: Schedule) -> float | None:
+        """Largest |mu(R x) - mu(x)| over some test samples and sampled rotations R, relative to the RMS of mu.
+
+        At the last step. Only over SO(3), where the nodes of the quadrature are no group; the mean over a finite
+        group is invariant up to rounding.
+        """
+        setting = self.setting
+        if isinstance(setting.group, FiniteGroup):
+            return None
+        first = count(setting.train_x)
+        tested = slice(first, first + min(_PROBES, count(setting.data.test_x)))
+        probes = setting.orbit.samples(take(setting.samples, tested))
+        last = replace(schedule, times=schedule.times[-1:])
+        mean = ensemble.mean(gram(setting.pair, probes, setting.train_x), last)[0]
+        orbits = mean.reshape(-1, setting.orbit.copies, mean.shape[-1])
+        return float(np.abs(orbits - orbits[:, :1]).max() / max(np.sqrt(np.mean(orbits**2)), np.finfo(float).tiny))
 
     def _kernels(self) -> dict[str, _Kernels]:
         if self.setting.config.model.route == "augmented":

@@ -32,7 +32,8 @@ def run_kernel(session: Session, model: KernelModel, data: DataBundle) -> None:
         )
     with session.interrupts.shielded():
         write_kernel_predictions(session.folder, points, prediction.kernels, prediction.mean, prediction.covariance)
-        session.save(replace(session.record, kernel=dict(prediction.diagnostics)))
+        record = replace(session.record, kernel=dict(prediction.diagnostics))
+        session.save(replace(record, invariance_error=prediction.invariance_error))
     rows = metric_rows(data, points.steps, np.asarray(prediction.mean[0], np.float64), session.config.training.loss)
     write_metrics(session.folder, rows)
     for row in by_step(rows):

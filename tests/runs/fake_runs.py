@@ -115,7 +115,7 @@ class FakeKernel:
     def predict(self, on_progress):
         on_progress(0.5)
         mean = np.full((2, 3, 9, 2), self.value)
-        return KernelPrediction(("group", "plain"), mean, np.ones((2, 3, 9, 9)), {"condition_number": 7.0})
+        return KernelPrediction(("group", "plain"), mean, np.ones((2, 3, 9, 9)), {"condition_number": 7.0}, 0.25)
 
 
 def stop_here(place: str) -> None:

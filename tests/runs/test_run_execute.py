@@ -107,6 +107,7 @@ def test_a_kernel_run(tmp_path):
     record = read_record(folder)
     assert (record.state, record.width, record.members, record.augmentation) == ("done", None, None, None)
     assert record.kernel == {"condition_number": 7.0}
+    assert record.invariance_error == 0.25
     data = open_predictions(folder)
     assert list(data.kernel.values) == ["group", "plain"]
     assert data.covariance.shape == (2, 3, 9, 9)
