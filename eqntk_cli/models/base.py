@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+KERNEL_SHARE = 0.9  # of a kernel prediction: the Gram matrices; the rest is algebra
 OnProgress = Callable[[float], None]  # called with the finished share of the work in hand, 0 to 1
 
 
@@ -86,7 +87,9 @@ class KernelModel(Model, Protocol):
     """The infinitely wide ensemble."""
 
     def predict(self, on_progress: OnProgress) -> KernelPrediction:
-        """Mean and covariance at every recorded step; a prediction that is killed begins anew.
+        """Mean and covariance at every recorded step.
+
+        `on_progress` counts from KERNEL_SHARE on: the pairs of the Gram matrices were told before.
 
         Raises:
             NumericalError: the kernel cannot be inverted, or the step size is unstable.

@@ -20,16 +20,16 @@ from eqntk_cli.errors import ConfigError
 from eqntk_cli.groups.finite import FiniteGroup
 from eqntk_cli.kernels.block import KernelBlock
 from eqntk_cli.kernels.dynamics import InfiniteEnsemble, fit
-from eqntk_cli.kernels.gram import gram
 from eqntk_cli.kernels.spectrum import Schedule, describe
-from eqntk_cli.models.base import KernelPrediction
+from eqntk_cli.models.base import KERNEL_SHARE, KernelPrediction
+from eqntk_cli.models.relative import direct, direct_pairs
 from eqntk_cli.models.setting import Setting
 
 _PROBES = 8  # test samples on which the invariance of the mean is measured
 
 
 @dataclass(frozen=True)
-class _Kernels:
+class Kernels:
     """What one prediction needs: train x train, all x train and (for the covariance) all x all."""
 
     train: KernelBlock
@@ -52,6 +52,7 @@ class InfiniteModel:
                 f"training.loss={training.loss}, optimizer={training.optimizer}, batch_size={training.batch_size}. "
                 "Use training.loss=mse training.optimizer=gd training.batch_size=null, or an ensemble"
             )
+        self.setting.grams.expect(self._pairs())
 
     @property
     def record_steps(self) -> tuple[int, ...]:
@@ -73,18 +74,29 @@ class InfiniteModel:
         """Which route was taken, and what it costs in exactness."""
         return (f"kernel by route {self.setting.pair.route}", *self.setting.pair.notes)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The kernels that are followed."""
+        if self.setting.config.model.route == "augmented":
+            return ("plain",)
+        return ("group", "plain") if isinstance(self.setting.group, FiniteGroup) else ("group",)
+
+    @cached_property
+    def kernels(self) -> dict[str, Kernels]:
+        """The Gram matrices of every kernel."""
+        return {name: self._group() if name == "group" else self._plain() for name in self.names}
+
     def predict(self, on_progress: Callable[[float], None]) -> KernelPrediction:
-        """Mean and covariance of every kernel at every recorded step.
+        """Mean and covariance of every kernel at every recorded step; the Gram matrices before are most of the work.
 
         Raises:
             NumericalError: the step size is unstable.
         """
-        chosen = self._kernels()
-        on_progress(0.8)
+        chosen = self.kernels
+        on_progress(KERNEL_SHARE)
         schedule = Schedule(tuple(float(step) for step in self.record_steps), self.step_size)
         ensembles = {name: self._fitted(kernels) for name, kernels in chosen.items()}
         predictions = {name: self._predicted(ensembles[name], kernels, schedule) for name, kernels in chosen.items()}
-        on_progress(0.9)
         error = self._invariance_error(ensembles["group"], schedule) if "group" in ensembles else None
         on_progress(1.0)
         covariances = [covariance for _, covariance, _ in predictions.values() if covariance is not None]
@@ -96,7 +108,7 @@ class InfiniteModel:
             invariance_error=error,
         )
 
-    def _fitted(self, kernels: _Kernels) -> InfiniteEnsemble:
+    def _fitted(self, kernels: Kernels) -> InfiniteEnsemble:
         training = self.setting.config.training
         copies = len(kernels.targets) // len(self._targets)  # the orbit of each sample weighs as much as the sample
         ridge = copies * training.ridge * float(np.mean(np.diagonal(self.setting.augmented_train.ntk)))
@@ -104,7 +116,7 @@ class InfiniteModel:
         return fit(kernels.train, kernels.targets, ridge=ridge, relative_error=rounding)
 
     def _predicted(
-        self, ensemble: InfiniteEnsemble, kernels: _Kernels, schedule: Schedule
+        self, ensemble: InfiniteEnsemble, kernels: Kernels, schedule: Schedule
     ) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
         training = self.setting.config.training
         mean = ensemble.mean(kernels.cross, schedule)
@@ -124,65 +136,54 @@ class InfiniteModel:
         setting = self.setting
         if isinstance(setting.group, FiniteGroup):
             return None
-        first = count(setting.train_x)
-        tested = slice(first, first + min(_PROBES, count(setting.data.test_x)))
-        probes = setting.orbit.samples(take(setting.samples, tested))
+        probes = setting.orbit.samples(take(setting.relative.rest_x, slice(self._probes)))
         last = replace(schedule, times=schedule.times[-1:])
-        mean = ensemble.mean(gram(setting.pair, probes, setting.train_x), last)[0]
+        cross = setting.grams.matrix("probes", setting.pair, probes, setting.train_x)
+        mean = ensemble.mean(cross, last)[0]
         orbits = mean.reshape(-1, setting.orbit.copies, mean.shape[-1])
         return float(np.abs(orbits - orbits[:, :1]).max() / max(np.sqrt(np.mean(orbits**2)), np.finfo(float).tiny))
 
-    def _kernels(self) -> dict[str, _Kernels]:
-        if self.setting.config.model.route == "augmented":
-            return {"plain": self._plain()}
-        if not isinstance(self.setting.group, FiniteGroup):
-            return {"group": self._group()}
-        collapsed = self.setting.collapse_holds and self.setting.pair.route == "collapsed"
-        return {"group": self._collapsed() if collapsed else self._group(), "plain": self._plain()}
+    @property
+    def _probes(self) -> int:
+        return min(_PROBES, count(self.setting.data.test_x))
 
     @cached_property
     def _targets(self) -> Float[np.ndarray, "sample output"]:
         return np.asarray(self.setting.data.train_y, np.float64)
 
-    @cached_property
-    def _relative(self) -> KernelBlock:
-        """T(x_i, u x_j) of all samples with the training samples, or with all where the covariance is wanted."""
+    @property
+    def _covariance(self) -> bool:
+        return self.setting.config.model.covariance
+
+    @property
+    def _collapsed(self) -> bool:
+        """Whether the group kernel is the mean over u of T(x_i, u x_j), and is wanted as that."""
+        return "group" in self.names and self.setting.pair.route == "collapsed" and self.setting.collapse_holds
+
+    def _group(self) -> Kernels:
         setting = self.setting
-        others = setting.samples if setting.config.model.covariance else setting.train_x
-        return setting.relative(setting.samples, others)
+        if self._collapsed:
+            parts = setting.relative.means(self._covariance)
+        else:
+            rest_x = setting.relative.rest_x
+            parts = direct(setting.pair, setting.train_x, rest_x, self._covariance, setting.grams)
+        return Kernels(parts.train, parts.with_train(), parts.every(), self._targets)
 
-    def _collapsed(self) -> _Kernels:
-        """The mean over u of T(x_i, u x_j)."""
-        means = KernelBlock(*(values.mean(axis=-1) for values in self._relative))
-        return self._sliced(means, self._targets)
-
-    def _group(self) -> _Kernels:
-        setting = self.setting
-        others = setting.samples if setting.config.model.covariance else setting.train_x
-        return self._sliced(gram(setting.pair, setting.samples, others), self._targets)
-
-    def _plain(self) -> _Kernels:
+    def _plain(self) -> Kernels:
         """The plain kernel, evaluated at the samples themselves and trained on all their copies."""
-        setting, train = self.setting, count(self.setting.train_x)
-        cross = KernelBlock(*(self._flat(values[:, :train]) for values in self._relative))
-        every = None
-        if setting.config.model.covariance:
-            every = KernelBlock(*(values[:, :, 0] for values in self._relative))
-        targets = np.repeat(self._targets, setting.orbit.copies, axis=0)
-        return _Kernels(setting.augmented_train, cross, every, targets)
+        relative = self.setting.relative
+        every = relative.unmoved(self._covariance, self._collapsed).every()
+        targets = np.repeat(self._targets, self.setting.orbit.copies, axis=0)
+        return Kernels(relative.augmented, relative.to_copies(), every, targets)
 
-    def _sliced(self, block: KernelBlock, targets: np.ndarray) -> _Kernels:
-        train = count(self.setting.train_x)
-        first = KernelBlock(*(symmetric(values[:train, :train]) for values in block))
-        cross = KernelBlock(*(values[:, :train] for values in block))
-        every = block if self.setting.config.model.covariance else None
-        return _Kernels(first, cross, every, targets)
-
-    @staticmethod
-    def _flat(values: np.ndarray) -> np.ndarray:
-        return values.reshape(len(values), -1)
-
-
-def symmetric(values: Float[np.ndarray, "sample sample"]) -> Float[np.ndarray, "sample sample"]:
-    """The symmetric part: rounding makes K(x, x') and K(x', x) differ in the last digits."""
-    return (values + values.T) / 2
+    def _pairs(self) -> int:
+        """How many pairs of samples all kernels have."""
+        setting, relative = self.setting, self.setting.relative
+        pairs = relative.augmented_pairs()  # always: the step size follows from them
+        if "plain" in self.names:
+            pairs += relative.other_pairs(self._covariance, self._collapsed)
+        if "group" in self.names and not self._collapsed:
+            pairs += direct_pairs(count(setting.train_x), count(relative.rest_x), self._covariance)
+        if "plain" not in self.names:
+            pairs += self._probes * setting.orbit.copies * count(setting.train_x)
+        return pairs

@@ -7,6 +7,7 @@ from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.models.base import EnsembleModel, KernelModel
 from eqntk_cli.models.finite import augmented_ensemble, gcnn_ensemble
+from eqntk_cli.models.grams import Grams
 from eqntk_cli.models.infinite import InfiniteModel
 from eqntk_cli.models.setting import Setting
 
@@ -17,12 +18,12 @@ MODELS: dict[str, Callable[[Setting], EnsembleModel | KernelModel]] = {
 }
 
 
-def build_model(config: Config, data: DataBundle) -> EnsembleModel | KernelModel:
-    """The model of a run.
+def build_model(config: Config, data: DataBundle, grams: Grams | None = None) -> EnsembleModel | KernelModel:
+    """The model of a run; `grams` computes its Gram matrices, in memory if it is not given.
 
     Raises:
         ConfigError: there is no such model, or its settings do not go together with the data.
     """
     if config.model.name not in MODELS:
         raise ConfigError(f"model={config.model.name} is not known; expected {' | '.join(MODELS)}")
-    return MODELS[config.model.name](Setting(config, data))
+    return MODELS[config.model.name](Setting(config, data, grams or Grams()))

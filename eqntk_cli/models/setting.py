@@ -4,7 +4,7 @@ All three must share the step size, the recorded steps, the targets and the arra
 they are therefore made here and nowhere else.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import jax
@@ -14,16 +14,17 @@ from jaxtyping import Array, Float
 
 from eqntk_cli.config.schema import Config, GroupConfig
 from eqntk_cli.data.bundle import DataBundle
-from eqntk_cli.domains.samples import Samples, cast, concatenate, count
+from eqntk_cli.domains.samples import Samples, cast, concatenate, count, take
 from eqntk_cli.errors import ConfigError, NumericalError
 from eqntk_cli.groups.finite import FiniteGroup
 from eqntk_cli.groups.registry import get_group
 from eqntk_cli.groups.so3 import SO3
 from eqntk_cli.kernels.block import KernelBlock, PairKernel
-from eqntk_cli.kernels.gram import gram
 from eqntk_cli.models.augmentation import EVALUATION_ROTATIONS, HaarCopies, Orbit, sampled_rotations, trivial
+from eqntk_cli.models.grams import Grams
 from eqntk_cli.models.pair_kernel import pair_kernel, plain_kernel
-from eqntk_cli.models.step_size import over_orbits, stability_limit, step_size
+from eqntk_cli.models.relative import RelativeKernels
+from eqntk_cli.models.step_size import stability_limit, step_size
 from eqntk_cli.training.objective import Objective
 from eqntk_cli.training.schedule import Batches, record_steps
 
@@ -33,10 +34,11 @@ _ROTATION_SEED = 20_000  # of the rotations that stand for SO(3) where a list of
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """One comparison: settings, data, and what follows from them for every model."""
+    """One comparison: settings, data, what follows from them for every model, and where Gram matrices are kept."""
 
     config: Config
     data: DataBundle
+    grams: Grams = field(default_factory=Grams)
 
     @cached_property
     def group(self) -> FiniteGroup | SO3:
@@ -156,21 +158,17 @@ class Setting:
         """Whether the plain kernel is invariant, T(g x, g x') = T(x, x'), and the group kernel its mean."""
         return isinstance(self.group, FiniteGroup) and self.pair.collapses
 
-    @cached_property
+    @property
     def augmented_train(self) -> KernelBlock:
         """Plain kernels on the augmented training samples, N|G| x N|G|."""
-        return self.over_orbits(self.train_x, self.train_x)
+        return self.relative.augmented
 
-    def over_orbits(self, x1: Samples, x2: Samples) -> KernelBlock:
-        """Plain kernels between all copies of x1 and of x2; from T(x, u x') alone where that holds them all."""
-        if not self.collapse_holds:
-            return gram(self.plain, self.orbit.samples(x1), self.orbit.samples(x2))
-        return KernelBlock(*(over_orbits(values, self.listed_group) for values in self.relative(x1, x2)))
-
-    def relative(self, x1: Samples, x2: Samples) -> KernelBlock:
-        """Plain kernels T(x_i, u x_j): arrays (i, j, u)."""
-        block = gram(self.plain, x1, self.orbit.samples(x2))
-        return KernelBlock(*(values.reshape(count(x1), count(x2), self.orbit.copies) for values in block))
+    @cached_property
+    def relative(self) -> RelativeKernels:
+        """Plain kernels T(x_i, u x_j) between samples and moved samples."""
+        train = count(self.train_x)
+        rest_x = take(self.samples, slice(train, None))
+        return RelativeKernels(self.plain, self.orbit, self.train_x, rest_x, self.collapse_holds, self.grams)
 
     def _cast(self, x: Samples) -> Samples:
         return cast(x, self.config.precision)

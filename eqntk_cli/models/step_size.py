@@ -1,8 +1,7 @@
 """The step size that all three models share, and its stability limit.
 
 Gradient descent on the loss 1/(2n) sum |f - y|^2 over the n = N|G| augmented samples is stable below
-2n / lambda_max of the plain kernel on these samples. The augmented samples are never paired up one by one: with
-T(g x, h x') = T(x, g^-1 h x') the N^2 |G| values T(x_i, u x_j) hold all of them.
+2n / lambda_max of the plain kernel on these samples (see `models.relative` for how it is had cheaply).
 """
 
 import jax
@@ -11,7 +10,6 @@ from jaxtyping import Float
 from scipy.sparse.linalg import eigsh
 
 from eqntk_cli.config.schema import TrainingConfig
-from eqntk_cli.groups.finite import FiniteGroup
 
 _DENSE = 600  # below this size all eigenvalues are as quick as the largest one
 
@@ -24,14 +22,6 @@ def stability_limit(augmented: Float[np.ndarray, "copy copy"]) -> float:
         return 2 * samples / float(np.linalg.eigvalsh(symmetric)[-1])
     start = np.ones(samples)  # a fixed start vector: the same answer every time
     return 2 * samples / float(eigsh(symmetric, k=1, v0=start, return_eigenvectors=False)[0])
-
-
-def over_orbits(values: Float[np.ndarray, "left right element"], group: FiniteGroup) -> Float[np.ndarray, "row copy"]:
-    """T(g x_i, h x_j) for all g, h from values[i, j, u] = T(x_i, u x_j), with u = g^-1 h; rows (i, g)."""
-    relative = group.product[group.inverse]  # [g, h] -> g^-1 h
-    left, right = values.shape[:2]
-    full = values[:, :, relative]  # (i, j, g, h)
-    return full.transpose(0, 2, 1, 3).reshape(left * group.order, right * group.order)
 
 
 def step_size(training: TrainingConfig, limit: float) -> float:

@@ -1,0 +1,131 @@
+"""Every pair of samples is computed once, and nothing but rounding changes by it."""
+
+import jax
+import numpy as np
+import pytest
+
+from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig, GroupConfig, ModelConfig, TrainingConfig
+from eqntk_cli.config.schema import Config as RunConfig
+from eqntk_cli.data.bundle import DataBundle, TargetScale
+from eqntk_cli.domains.molecules import AtomSignals, Molecules
+from eqntk_cli.domains.samples import count, take
+from eqntk_cli.domains.sphere import Sphere
+from eqntk_cli.kernels.block import KernelBlock
+from eqntk_cli.models.grams import Grams
+from eqntk_cli.models.infinite import InfiniteModel
+from eqntk_cli.models.setting import Setting
+from tests.models.settings import bundle, config
+
+ROUNDING = 1e-12  # of the largest entry: sums of some thousand terms in another order
+
+
+def spheres(train=5, test=3):
+    """Random signals on the sphere, band limit 3."""
+    return with_samples(Sphere(3, 2), np.random.default_rng(1).normal(size=(train + test, 9, 2)), train)
+
+
+def molecules(train=4, test=3):
+    """Molecules of up to three atoms."""
+    rng = np.random.default_rng(2)
+    signals = rng.normal(size=(train + test, 3, 9, 2))
+    mask = np.arange(3) < rng.integers(1, 4, size=(train + test, 1))
+    x = AtomSignals(signals * mask[..., None, None], mask.astype(float))
+    return with_samples(Molecules(Sphere(3, 2), 3), x, train)
+
+
+def with_samples(domain, x, train):
+    rng = np.random.default_rng(3)
+    rest = count(x) - train
+    return DataBundle(
+        name="random", task="regression", domain=domain,
+        train_x=take(x, slice(0, train)), train_y=rng.normal(size=(train, 1)),
+        test_x=take(x, slice(train, None)), test_y=rng.normal(size=(rest, 1)),
+        ood_x=take(x, slice(0, 0)), ood_y=np.empty((0, 1)),
+        train_labels=None, test_labels=None, ood_labels=None, output_names=("y",), target=TargetScale("y"),
+    )  # fmt: skip
+
+
+def setting(data=None, group="c4", route="auto", covariance=True, **architecture):
+    """A kernel prediction; erf, since the angle of a ReLU loses half of the digits between a sample and itself."""
+    gains = {"W_std": [1.3, 0.9], "b_std": [0.2, 0.05]}
+    architecture = {"activation": "erf", "hidden_layers": 1, **gains, **architecture}
+    if data is None:
+        return Setting(
+            config("ntk", group, architecture=architecture, model_keys={"route": route, "covariance": covariance}),
+            bundle(side=4),
+        )
+    return Setting(
+        RunConfig(
+            dataset=DatasetConfig(name="random", family="random"),
+            group=GroupConfig("cn", order=3) if group == "c3z" else GroupConfig(group),
+            architecture=ArchitectureConfig(
+                **{"name": "spherical_mlp", "bandlimit": 3, "quadrature_tolerance": 1e-1, **architecture}
+            ),
+            model=ModelConfig(name="ntk", route=route, covariance=covariance),
+            training=TrainingConfig(steps=20),
+            precision="float64",
+        ),
+        data,
+    )
+
+
+CASES = {
+    "mlp c4": {},
+    "mlp d4 mean only": {"group": "d4", "covariance": False},
+    "cnn d4": {"group": "d4", "name": "cnn"},
+    "cnn c4 no collapse": {"name": "cnn", "filter": [3, 1]},
+    "mlp c4 by recursion": {"route": "recursion", "covariance": False},
+    "mlp d2 augmented only": {"group": "d2", "route": "augmented"},
+    "sphere c3z": {"data": spheres(), "group": "c3z"},
+    "molecules c3z": {"data": molecules(), "group": "c3z", "covariance": False},
+    "sphere so3": {"data": spheres(), "group": "so3"},
+}
+
+
+def directly(case: Setting) -> dict[str, KernelBlock]:
+    """All kernels without the engine and without any symmetry: one block of all pairs each."""
+    moved = case.orbit.samples(case.train_x)
+    plain, group = jax.jit(case.plain.block), jax.jit(case.pair.block)
+    return {
+        "augmented": plain(moved, moved),
+        "to copies": plain(case.samples, moved),
+        "plain": plain(case.samples, case.samples),
+        "group": group(case.samples, case.samples),
+    }
+
+
+def assert_same(got, want):
+    for one, other in zip(got, want, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=ROUNDING * np.abs(other).max())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_parts_are_the_kernels_of_all_pairs_and_each_pair_is_counted_once(name):
+    told = []
+    plain = setting(**CASES[name])
+    case = Setting(plain.config, plain.data, Grams(on_pairs=lambda *numbers: told.append(numbers)))
+    model = InfiniteModel(case)
+    model.predict(lambda _: None)
+    kernels, want, train = model.kernels, directly(case), len(case.data.train_y)
+    assert tuple(kernels) == model.names
+    assert_same(case.augmented_train, want["augmented"])
+    for key, each in kernels.items():
+        whole = want[key]
+        assert_same(each.train, case.augmented_train if key == "plain" else [k[:train, :train] for k in whole])
+        assert_same(each.cross, want["to copies"] if key == "plain" else [k[:, :train] for k in whole])
+        assert (each.every is not None) == case.config.model.covariance
+        if each.every is not None:
+            assert_same(each.every, whole)
+    for values in (*case.augmented_train, *(matrix for each in kernels.values() for matrix in each.train)):
+        np.testing.assert_array_equal(values, values.T)
+    assert told[-1] == (case.grams.pairs_expected, case.grams.pairs_expected, 0)
+
+
+def test_an_invariant_kernel_costs_half_of_the_training_pairs():
+    case = setting(group="d4", covariance=False)
+    InfiniteModel(case).predict(lambda _: None)
+    train, rest, order = 5, 6, 8
+    assert case.grams.pairs_done == order * (train * (train + 1) // 2 + rest * train)
+    case = setting(group="d4")
+    InfiniteModel(case).predict(lambda _: None)
+    assert case.grams.pairs_done == order * (train + rest) * (train + rest + 1) // 2
