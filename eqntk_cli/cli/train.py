@@ -28,7 +28,12 @@ ConfigDir = Annotated[
 
 def train(
     settings: Settings = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.", show_default=False)] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            help="Go on with the run in this folder; members and kernel tiles in it are kept.", show_default=False
+        ),
+    ] = None,
     cfg: Annotated[
         Literal["job", "hydra", "all"] | None, typer.Option("--cfg", "-c", help="Print the settings and run nothing.")
     ] = None,

@@ -17,8 +17,8 @@ from eqntk_cli.models.base import EnsembleModel, KernelModel
 from eqntk_cli.runs import provenance
 from eqntk_cli.runs.atomic import disk_errors
 from eqntk_cli.runs.ensemble import run_ensemble
-from eqntk_cli.runs.folder import CONFIG_FILE, difference, read_config, write_config
-from eqntk_cli.runs.kernel import run_kernel
+from eqntk_cli.runs.folder import CONFIG_FILE, KERNELS, difference, read_config, write_config
+from eqntk_cli.runs.kernel import discard_kernels, kept_kernels, run_kernel
 from eqntk_cli.runs.lock import locked
 from eqntk_cli.runs.record import RECORD_FILE, Record, read_record, write_record
 from eqntk_cli.runs.session import Session, devices, moment
@@ -47,10 +47,12 @@ def execute(config: Config, folder: Path, load: Load | None = None, build: Build
     with locked(folder):
         record = _begin(config, folder)
         if record.state != "running":
+            discard_kernels(folder)  # a session may have been killed just before it did so
             return folder
         with Session(config, folder, record) as session:
-            _run(session, load or _load_data, build or _build_model)
+            _run(session, load or _load_data, build)
             session.finish()
+        discard_kernels(folder)
     return folder
 
 
@@ -79,25 +81,32 @@ def _begin(config: Config, folder: Path) -> Record:
         return record
     now = provenance.versions()
     differing = [name for name in provenance.DECISIVE if record.versions.get(name) != now.get(name)]
-    if record.blocks_done and differing:
+    done = _done(record, folder)
+    if done is not None and differing:
         said = ", ".join(f"{name} {record.versions.get(name)}, now {now.get(name)}" for name in differing)
         raise StorageError(
-            f"{folder} was begun with {said}; its members would not be alike to the last digit. "
+            f"{folder} was begun with {said}; its {done[0]} would not be alike to the last digit. "
             "Install what it was begun with, or start a new run."
         )
     record = record.moved_to("running", versions=now, host=provenance.host(), error=None, stopped=None)
-    return _on_this_machine(record)
+    return _on_this_machine(record, done)
 
 
-def _on_this_machine(record: Record) -> Record:
+def _done(record: Record, folder: Path) -> tuple[str, str] | None:
+    """What earlier sessions have computed a part of, and how much; None where there is nothing."""
+    if record.blocks_done:
+        return "members", f"the members after the first {record.members_done}"
+    return ("kernels", "the kernels after the first tiles") if (folder / KERNELS).exists() else None
+
+
+def _on_this_machine(record: Record, done: tuple[str, str] | None) -> Record:
     """The record with the devices and the commit of this session; others than before are noted."""
     here, commit = devices(), provenance.git_commit()
     pairs = ((", ".join(record.devices), ", ".join(here)), (f"commit {record.git_commit}", f"commit {commit}"))
     lines = [
-        f"the members after the first {record.members_done} were computed with {now}, those before with {before}: "
-        "alike up to rounding at best"
+        f"{done[1]} were computed with {now}, those before with {before}: alike up to rounding at best"
         for before, now in pairs
-        if record.blocks_done and before != now
+        if done is not None and before != now
     ]
     return replace(record, devices=here, git_commit=commit, notes=_merged(record.notes, tuple(lines)))
 
@@ -144,11 +153,12 @@ def _settled(config: Config, record: Record) -> Config:
     return replace(config, training=replace(config.training, step_size=record.step_size))
 
 
-def _run(session: Session, load: Load, build: Build) -> None:
+def _run(session: Session, load: Load, build: Build | None) -> None:
     config = session.config
     data = load(config.dataset, config.architecture)
     _note_data(session, data)
-    model = build(_settled(config, session.record), data)
+    settled = _settled(config, session.record)
+    model = build(settled, data) if build is not None else _build_model(session, settled, data)
     _note_model(session, model)
     session.start_tracking()
     if isinstance(model, EnsembleModel):
@@ -210,7 +220,7 @@ def _load_data(dataset: DatasetConfig, architecture: ArchitectureConfig) -> Data
     return load_data(dataset, architecture)
 
 
-def _build_model(config: Config, data: DataBundle) -> EnsembleModel | KernelModel:
+def _build_model(session: Session, config: Config, data: DataBundle) -> EnsembleModel | KernelModel:
     from eqntk_cli.models.registry import build_model
 
-    return build_model(config, data)
+    return build_model(config, data, kept_kernels(session) if config.model.name == "ntk" else None)

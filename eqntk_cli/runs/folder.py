@@ -18,6 +18,7 @@ from eqntk_cli.runs.atomic import disk_errors, write_text
 
 CONFIG_FILE = "config.yaml"
 LOG_FILE = "eqntk.log"
+KERNELS = "kernels.partial"  # tiles of Gram matrices, until the run is done
 LOGGER = "eqntk.runs"
 
 

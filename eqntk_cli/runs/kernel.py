@@ -1,17 +1,37 @@
-"""Run a kernel prediction: mean and covariance of the infinitely wide ensemble, in one piece."""
+"""Run a kernel prediction: mean and covariance of the infinitely wide ensemble.
 
+Its Gram matrices, which are nearly all of the work, are kept tile by tile in the run folder until the run is done; a
+run that was killed goes on from them. The predictions that follow are made in one piece.
+"""
+
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.errors import NumericalError
-from eqntk_cli.models.base import KernelModel
+from eqntk_cli.models.base import KERNEL_SHARE, KernelModel
+from eqntk_cli.models.grams import Grams
+from eqntk_cli.runs.folder import KERNELS
 from eqntk_cli.runs.metrics import by_step, metric_rows, write_metrics
 from eqntk_cli.runs.points import evaluation_points
+from eqntk_cli.runs.provenance import DECISIVE
 from eqntk_cli.runs.session import Session
 from eqntk_cli.runs.space import require_space
 from eqntk_cli.runs.store import write_kernel_predictions
+
+
+def kept_kernels(session: Session) -> Grams:
+    """What computes the Gram matrices of a kernel prediction, keeps their tiles in the run folder and shows them."""
+    versions = {name: session.record.versions.get(name, "absent") for name in DECISIVE}
+    return Grams(session.folder / KERNELS, versions, _ShownPairs(session))
+
+
+def discard_kernels(folder: Path) -> None:
+    """Remove the tiles of a run that is done."""
+    shutil.rmtree(folder / KERNELS, ignore_errors=True)
 
 
 def run_kernel(session: Session, model: KernelModel, data: DataBundle) -> None:
@@ -23,7 +43,7 @@ def run_kernel(session: Session, model: KernelModel, data: DataBundle) -> None:
     """
     points = evaluation_points(data, model.record_steps)
     require_space(session.folder, points.target.nbytes * len(points.steps))
-    prediction = model.predict(session.progress)
+    prediction = model.predict(lambda share: session.progress(share, "predictions"))
     if not np.isfinite(prediction.mean).all():
         limit = "unknown" if model.stability_limit is None else f"{model.stability_limit:.6g}"
         raise NumericalError(
@@ -38,3 +58,14 @@ def run_kernel(session: Session, model: KernelModel, data: DataBundle) -> None:
     write_metrics(session.folder, rows)
     for row in by_step(rows):
         session.tracker.log(row)
+
+
+class _ShownPairs:
+    """Pairs of samples on the progress bar."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __call__(self, done: int, total: int, kept: int) -> None:
+        self._session.progress.begun = KERNEL_SHARE * kept / total
+        self._session.progress(KERNEL_SHARE * done / total, f"{done} of {total} pairs")

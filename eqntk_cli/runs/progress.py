@@ -11,7 +11,7 @@ _PAUSE = 10.0  # seconds between two lines where no bar can be drawn
 
 
 class Progress:
-    """Progress of one run, from 0 to 1; `begun` is the share that an earlier session has done."""
+    """Progress of one run, from 0 to 1; `begun` is the share that an earlier session has done, as far as is known."""
 
     def __init__(
         self,
@@ -21,7 +21,7 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._title = title
-        self._begun = begun
+        self.begun = begun
         self._stream = sys.stderr if stream is None else stream
         self._clock = clock
         self._start = self._spoken = clock()
@@ -62,7 +62,7 @@ class Progress:
 
     def left(self, share: float) -> float | None:
         """Seconds still to go if it continues as in this session; None before anything is done."""
-        done = share - self._begun
+        done = share - self.begun
         if done <= 0:
             return None
         return (self._clock() - self._start) * (1 - share) / done
@@ -80,7 +80,7 @@ class Progress:
             TextColumn("{task.fields[what]}"),
         )
         self._bar = Bar(*columns, console=Console(file=self._stream))
-        self._task = self._bar.add_task(self._title, total=1.0, completed=self._begun, what="")
+        self._task = self._bar.add_task(self._title, total=1.0, completed=self.begun, what="")
         self._bar.start()
 
 

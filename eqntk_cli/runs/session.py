@@ -15,7 +15,7 @@ from eqntk_cli.config.schema import Config
 from eqntk_cli.errors import StorageError, UserError
 from eqntk_cli.runs import provenance
 from eqntk_cli.runs.contents import own_files
-from eqntk_cli.runs.folder import logging_to
+from eqntk_cli.runs.folder import KERNELS, logging_to
 from eqntk_cli.runs.interrupts import Interrupts
 from eqntk_cli.runs.progress import Progress, duration
 from eqntk_cli.runs.record import Record, write_record
@@ -107,6 +107,8 @@ class Session:
         if self.record.members:
             members = f"{self.record.members_done} of {self.record.members} members"
             self.say(f"{state}: {members} are kept in {self.folder}, and a resume goes on from there")
+        elif (self.folder / KERNELS).exists():
+            self.say(f"{state}: the kernels so far are kept in {self.folder}, and a resume goes on from there")
 
 
 def moment() -> str:
