@@ -64,7 +64,7 @@ def test_arrays_give_the_values_of_an_independent_library(run, reference_root, c
     for name in got:
         assert got[name].dtype == np.float64
         np.testing.assert_allclose(got[name], values[f"{case}/{name}"], rtol=1e-10)
-    told = json.loads(done.output)
+    told = json.loads(done.stdout)
     assert told["pairs"] == 6
     assert told["route"] == "collapsed"
     assert {"compile_s", "compute_s", "peak_bytes"} <= set(told)
@@ -97,7 +97,7 @@ def test_routes_agree_and_are_named(run):
     told = []
     for route in ("collapsed", "recursion"):
         done = run("--x1", "a.npy", "--out", f"{route}.npz", "--json", f"route={route}", *SMALL)
-        told.append(json.loads(done.output)["route"])
+        told.append(json.loads(done.stdout)["route"])
     assert told == ["collapsed", "recursion"]
     np.testing.assert_allclose(loaded("collapsed.npz")["ntk"], loaded("recursion.npz")["ntk"], rtol=1e-12)
 
@@ -113,6 +113,20 @@ def test_signals_on_the_sphere_give_the_values_of_independent_code(run, referenc
     assert done.exit_code == 0, done.exception
     for name in ("nngp", "ntk"):
         np.testing.assert_allclose(loaded("k.npz")[name], values[f"so3_erf_2/{name}"], rtol=1e-4)
+
+
+def test_average_pooling_inside_the_network(run):
+    """Where the windows fit both routes agree; the note says what the plain kernel costs."""
+    words = ("--x1", "a.npy", "--x2", "b.npy", "group=d4", "precision=float64", "architecture=cnn")
+    for route in ("auto", "recursion"):
+        pooled = ("--out", f"{route}.npz", "--json", f"route={route}", "architecture.average_pool=2")
+        done = run(*words, *pooled)
+        assert done.exit_code == 0, done.exception
+        assert any("offsets" in note for note in json.loads(done.stdout)["notes"]) == (route == "auto")
+    for name in ("nngp", "ntk"):
+        np.testing.assert_allclose(loaded("auto.npz")[name], loaded("recursion.npz")[name], rtol=1e-12)
+    assert run(*words, "--out", "without.npz").exit_code == 0
+    assert abs(loaded("without.npz")["ntk"] / loaded("auto.npz")["ntk"] - 1).max() > 1e-3
 
 
 def test_a_data_set_gives_train_and_cross_kernels_and_targets(run):
@@ -162,6 +176,8 @@ def wrong_files() -> None:
         (("--x1", "a.npy", "architecture=spherical_mlp", "group=so3"), "equiangular"),
         (("--x1", "a.npy", "route=augmented"), "route=augmented.*auto | collapsed | recursion"),
         (("--x1", "a.npy", "architecture=cnn", "architecture.filter=[3,1]", "group=c4", "route=collapsed"), "does not"),
+        (("--x1", "a.npy", "architecture=cnn", "architecture.average_pool=5"), "average_pool=5 .* at most 4"),
+        (("--x1", "a.npy", "architecture.average_pool=2"), "average_pool=2 .* 1 with mlp"),
         (("--x1", "a.npy", "--rows", "test"), "leave them out with --x1"),
         (("--x2", "a.npy"), "--x2 needs --x1"),
         (("--x1", "a.npy", "--memory", "0"), "--memory 0"),
