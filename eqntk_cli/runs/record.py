@@ -19,6 +19,7 @@ from eqntk_cli.runs.atomic import write_text
 SCHEMA = 1
 RECORD_FILE = "record.json"
 STATES = ("running", "done", "failed", "preempted")
+_LATER = ("haar_samples",)  # what records of earlier programs lack, and what then was not known
 _NEXT = {
     "running": ("running", "done", "failed", "preempted"),  # running again: it was killed and goes on
     "failed": ("running",),
@@ -152,6 +153,7 @@ def _validated(path: Path, values: Any) -> Record:
             f"{path} has schema {values['schema']!r}, this program reads schema {SCHEMA}; "
             "read it with the version of eqntk that wrote it (its `versions` say which)."
         )
+    values = {name: None for name in _LATER} | values
     names = [each.name for each in fields(Record)]
     missing = [name for name in names if name not in values]
     if missing:

@@ -70,6 +70,15 @@ def test_transitions(before, after, legal):
             record.moved_to(after)
 
 
+def test_a_record_from_before_random_rotations_were_counted_is_read(tmp_path):
+    write_record(tmp_path, example(haar_samples=4))
+    path = tmp_path / RECORD_FILE
+    values = json.loads(path.read_text())
+    del values["haar_samples"]
+    path.write_text(json.dumps(values))
+    assert read_record(tmp_path) == example(haar_samples=None)
+
+
 def damage(text: str, kind: str) -> str:
     values = json.loads(text)
     if kind == "truncated":
