@@ -119,7 +119,7 @@ class WidthScaling:
     """A quantity against the width n over a sweep, value ~ n^exponent, on the test split."""
 
     title: str
-    quantity: str  # "difference per member" (expected -1/2) | "distance of the means" (-1) | "augmented - theory" ...
+    quantity: str  # "difference per member" | "distance of the means" | "augmented - theory" ...
     step: int
     widths: tuple[int, ...]
     value: Series  # RMS with the noise removed

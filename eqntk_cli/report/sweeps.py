@@ -19,7 +19,7 @@ def width_scalings(results: Sequence[PairResult]) -> Iterator[WidthScaling]:
     for group in _sweeps(results):
         first = group[0].analysis
         if first.coupled:
-            yield _scaling(group, PER_MEMBER, -0.5)
+            yield _scaling(group, PER_MEMBER, _member_slope(group[0]))
         yield _scaling(group, OF_MEANS, -1.0)
         if all(each.analysis.run_ntk for each in group):
             for name in AGAINST.values():
@@ -84,6 +84,16 @@ def _sweeps(results: Sequence[PairResult]) -> list[list[PairResult]]:
         groups[data, record.group, record.coupling, record.seed, steps, *settings].append(result)
     ordered = [sorted(group, key=lambda each: each.analysis.width) for group in groups.values()]
     return [group for group in ordered if len({each.analysis.width for each in group}) > 1]
+
+
+def _member_slope(result: PairResult) -> float:
+    """Exponent of the difference of coupled members: -1/2, and -1 where f - f_0 is trained.
+
+    The kernels of two members agree after averaging over the group; the rest, of order n^(-1/2), acts only on the part
+    of the residual that is not invariant. At the start that is f_0 of the plain network, of order 1, or, centred,
+    nothing at all; there it grows to order n^(-1/2) by the same rest, and the difference is of order 1/n.
+    """
+    return -1.0 if result.pair.gcnn.record.training.get("centred") else -0.5
 
 
 def _scaling(group: Sequence[PairResult], quantity: str, expected: float) -> WidthScaling:

@@ -8,6 +8,8 @@ from simulated import World, draw, write_control, write_ensemble, write_study
 from eqntk_cli.errors import DataError
 from eqntk_cli.report.analysis import analyse
 from eqntk_cli.report.model import SCHEMA, Outcome
+from eqntk_cli.report.read import open_runs
+from eqntk_cli.runs.record import write_record
 
 WORLD = World(n_train=4, n_test=12, n_ood=5, steps=(0, 30, 100))
 
@@ -98,6 +100,14 @@ def test_a_sweep_over_widths_shows_the_expected_slopes(tmp_path):
         "gcnn - theory",
     ]
     assert [pair.name for pair in report.pairs] == [f"breastmnist-c4-n{n}" for n in (64, 256, 1024)]
+
+
+def test_centred_members_are_expected_to_approach_each_other_faster(tmp_path):
+    study = write_study(tmp_path, WORLD, widths=(64, 256), members=8, coupled=True)
+    for run in open_runs([str(study)]):
+        write_record(run.folder, replace(run.record, training=run.record.training | {"centred": True}))
+    scalings = {each.quantity: each for each in analyse([str(study)], resamples=49).scalings}
+    assert scalings["difference per member"].expected == -1.0
 
 
 def test_a_partial_run_is_compared_with_what_there_is(tmp_path):

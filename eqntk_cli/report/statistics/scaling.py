@@ -1,9 +1,9 @@
 """How differences fall with the width n and with the number of members M.
 
-Theory expects the difference of one coupled member to fall like n^(-1/2), the bias of means like 1/n, and the noise
-of means like M^(-1/2). Exponents come from a weighted straight line through log value against log n. Means are
-extrapolated to infinite width point by point, linearly in 1/n with the same weights at every point: the result is a
-linear combination of the ensembles' means, so its noise floor is known.
+Theory expects the difference of one coupled member to fall like n^(-1/2) (1/n if f - f_0 is trained), the bias of
+means like 1/n, and the noise of means like M^(-1/2). Exponents come from a weighted straight line through log value
+against log n. Means are extrapolated to infinite width point by point, linearly in 1/n with the same weights at every
+point: the result is a linear combination of the ensembles' means, so its noise floor is known.
 """
 
 from collections.abc import Sequence
