@@ -104,7 +104,8 @@ class InfiniteModel:
             kernels=tuple(predictions),
             mean=np.stack([mean for mean, _, _ in predictions.values()]),
             covariance=np.stack(covariances) if covariances else None,
-            diagnostics={name: diagnostics for name, (_, _, diagnostics) in predictions.items()},
+            diagnostics={name: diagnostics for name, (_, _, diagnostics) in predictions.items()}
+            | {"exact": self.setting.pair.collapses},  # whether the kernels are one predictor, by the theorem
             invariance_error=error,
         )
 

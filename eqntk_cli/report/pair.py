@@ -246,9 +246,14 @@ def _quantity(run: Run) -> str:
     return str((run.record.target or {}).get("name", "target"))
 
 
+def rotations_in_words(pair: Pair) -> str:
+    """How many random rotations every sample was trained on, as the end of a title; empty for the whole orbit."""
+    samples = pair.augmented.record.haar_samples
+    return f", {samples} random rotation{'s' if samples > 1 else ''}" if samples else ""
+
+
 def _title(pair: Pair) -> str:
-    record, samples = pair.gcnn.record, pair.augmented.record.haar_samples
+    record = pair.gcnn.record
     architecture = f"{record.architecture.get('name', 'network')}, width {record.width}"
     coupled = ", coupled" if record.coupling == "shared" else ""
-    rotations = f", {samples} random rotation{'s' if samples > 1 else ''}" if samples else ""
-    return f"{record.dataset}, {record.group}, {architecture}{coupled}{rotations}"
+    return f"{record.dataset}, {record.group}, {architecture}{coupled}{rotations_in_words(pair)}"

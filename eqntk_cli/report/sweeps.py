@@ -8,7 +8,7 @@ import numpy as np
 from eqntk_cli.report.differences import architecture
 from eqntk_cli.report.findings import Extrapolation, LearningCurve, WidthScaling
 from eqntk_cli.report.model import MeanComparison
-from eqntk_cli.report.pair import AGAINST, BETWEEN, PairResult
+from eqntk_cli.report.pair import AGAINST, BETWEEN, PairResult, rotations_in_words
 from eqntk_cli.report.statistics.scaling import distance_at, extrapolate, power_law
 
 PER_MEMBER, OF_MEANS = "difference per member", "distance of the means"
@@ -81,13 +81,14 @@ def _sweeps(results: Sequence[PairResult]) -> list[list[PairResult]]:
         data = (record.fingerprint or {}).get("all")
         steps = tuple(record.record_steps)
         settings = _frozen(architecture(record)), _frozen(record.training), record.step_size
-        groups[data, record.group, record.coupling, record.seed, steps, *settings].append(result)
+        samples = result.pair.augmented.record.haar_samples
+        groups[data, record.group, record.coupling, record.seed, samples, steps, *settings].append(result)
     ordered = [sorted(group, key=lambda each: each.analysis.width) for group in groups.values()]
     return [group for group in ordered if len({each.analysis.width for each in group}) > 1]
 
 
 def _member_slope(result: PairResult) -> float:
-    """Exponent of the difference of coupled members: -1/2, and -1 where f - f_0 is trained.
+    """Exponent of the difference of coupled members, plain ones averaged over the group: -1/2, centred -1.
 
     The kernels of two members agree after averaging over the group; the rest, of order n^(-1/2), acts only on the part
     of the residual that is not invariant. At the start that is f_0 of the plain network, of order 1, or, centred,
@@ -135,7 +136,8 @@ def _comparison(result: PairResult, name: str) -> MeanComparison:
 def _title(group: Sequence[PairResult]) -> str:
     record = group[0].pair.gcnn.record
     coupled = ", coupled" if record.coupling == "shared" else ""
-    return f"{record.dataset}, {record.group}, {record.architecture.get('name', 'network')}{coupled}"
+    architecture = record.architecture.get("name", "network")
+    return f"{record.dataset}, {record.group}, {architecture}{coupled}{rotations_in_words(group[0].pair)}"
 
 
 def _frozen(settings: dict[str, object]) -> str:

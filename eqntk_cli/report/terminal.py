@@ -66,7 +66,12 @@ def _curve_table(analysis: Analysis, width: int) -> "RichTable":
         name = f"{curve.title}: {curve.label}" if several else curve.label
         metric = f"{curve.metric} {curve.unit}".strip()
         values = (curve.value[-1], curve.error[-1], curve.beta, curve.beta_error)
-        table.add_row(Text(printable(name)), metric, integer(curve.n_train[-1]), *(number(value) for value in values))
+        table.add_row(
+            Text(printable(name)),
+            Text(printable(metric)),
+            integer(curve.n_train[-1]),
+            *(number(value) for value in values),
+        )
     return table
 
 

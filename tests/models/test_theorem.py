@@ -32,6 +32,15 @@ def test_infinite_width_means_agree_at_every_step_and_variances_do_not(name, gro
     np.testing.assert_allclose(by_group, by_augmentation, atol=1e-8 * scale)
     variances = np.diagonal(prediction.covariance, axis1=-2, axis2=-1)
     assert (variances[0] < 0.95 * variances[1]).mean() > 0.9
+    assert prediction.diagnostics["exact"] is True
+
+
+def test_a_window_that_the_group_does_not_preserve_is_said_to_break_the_agreement():
+    model = build_model(config("ntk", architecture={"name": "cnn", "filter": [3, 1]}), bundle(side=5))
+    prediction = model.predict(ignore)
+    by_group, by_augmentation = prediction.mean
+    assert prediction.diagnostics["exact"] is False
+    assert np.abs(by_group - by_augmentation).max() > 1e-2 * np.abs(by_group).max()
 
 
 def coupled_difference(width: int, **changes) -> float:

@@ -99,6 +99,15 @@ def test_a_planted_disagreement_is_measured_and_said_first(tmp_path):
     assert "N = 64" in report.first_line
 
 
+def test_networks_that_are_not_exactly_equivariant_are_not_expected_to_agree(tmp_path):
+    kernel = {"group": {"condition_number": 100.0}, "plain": {"condition_number": 100.0}, "exact": False}
+    for n_train in (16, 32):
+        write_kernel(tmp_path / f"window-{n_train}", world(n_train, 0), Law(), shift=0.13, kernel=kernel)
+    report = analyse([str(tmp_path)])
+    assert report.kernel_agreements == ()
+    assert "WARNING" not in report.first_line
+
+
 def test_the_gain_is_the_ratio_on_the_same_draws(report):
     (gain,) = (each for each in report.kernel_gains if each.metric == "loss")
     assert gain.ratio == pytest.approx((0.5,) * 4, rel=1e-9)

@@ -110,6 +110,18 @@ def test_centred_members_are_expected_to_approach_each_other_faster(tmp_path):
     assert scalings["difference per member"].expected == -1.0
 
 
+def test_numbers_of_random_rotations_are_not_mixed_in_a_sweep_over_widths(tmp_path):
+    for width in (64, 256):
+        write_ensemble(tmp_path / f"gcnn-{width}", WORLD, "gcnn_ensemble", 6, width)
+        for samples in (4, 16):
+            values = {"augmentation": "haar", "haar_samples": samples}
+            write_ensemble(tmp_path / f"haar-{samples}-{width}", WORLD, "augmented_ensemble", 6, width, **values)
+    report = analyse([str(tmp_path)], resamples=49)
+    assert [each.widths for each in report.scalings] == [(64, 256), (64, 256)]
+    assert [each.widths for each in report.extrapolations] == [(64, 256), (64, 256)]
+    assert [each.title.rpartition(", ")[2] for each in report.scalings] == ["4 random rotations", "16 random rotations"]
+
+
 def test_a_partial_run_is_compared_with_what_there_is(tmp_path):
     for model, done in (("gcnn_ensemble", 24), ("augmented_ensemble", 16)):
         state = "done" if done == 24 else "preempted"

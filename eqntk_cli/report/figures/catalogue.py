@@ -53,7 +53,8 @@ _LEARNING = "Metric of the mean prediction at the last step against the number o
 _KERNEL_LEARNING = (
     "Test error of infinitely wide ensembles at the last step against the number N of training samples: mean over "
     "draws of the data with its standard error, and the fitted N^(-beta). The equivariant kernel on N samples and the "
-    "plain kernel on their orbits are the same predictor by theory, so their points must coincide."
+    "plain kernel on their orbits are the same predictor where the network is exactly equivariant; there their points "
+    "must coincide."
 )
 
 

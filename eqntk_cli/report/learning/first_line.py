@@ -31,7 +31,7 @@ def disagreement(study: KernelStudy) -> str:
     return (
         f"the equivariant kernel and the plain kernel on the orbits of {worst.group} should be the same predictor, but "
         f"differ by {worst.difference:.2g} of the RMS prediction (N = {worst.n_train}, step {worst.step}, runs "
-        f"{worst.run_a} and {worst.run_b}) where rounding explains {worst.allowed:.2g}"
+        f"{worst.run_a} and {worst.run_b}) where {worst.allowed:.2g} is allowed"
     )
 
 

@@ -81,7 +81,7 @@ def _agreements(analysis: Analysis) -> Table:
     columns = (
         *(_TITLE, Column("group", "Group"), Column("comparisons", "Comparisons", integer)),
         Column("difference", "Largest difference", number),
-        Column("allowed", "Rounding explains", number),
+        Column("allowed", "Allowed", number),
         Column("within", "Within", yes_no),
         *(_N, Column("step", "Step", integer), Column("run_a", "Equivariant"), Column("run_b", "Augmented")),
     )
@@ -93,7 +93,8 @@ def _agreements(analysis: Analysis) -> Table:
     note = (
         "RMS difference over the test points between the means of the equivariant kernel on N samples and of the plain "
         "kernel on their orbits, in units of the RMS prediction: the largest over runs on the same data and over all "
-        "recorded steps t > 0. By theory the two are the same predictor."
+        "recorded steps t > 0. By theory the two are the same predictor; allowed is what rounding explains, and never "
+        "more than the margin. Networks that are not exactly equivariant are not compared."
     )
     return Table("kernel_agreements", "Equivariant and augmented kernel, the same predictor", columns, rows, note)
 
