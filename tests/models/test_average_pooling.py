@@ -39,7 +39,13 @@ def pooled(values):
     return whole.reshape((half, 2) * 4).mean(axis=(1, 3, 5, 7))
 
 
-def naive_kernel(f, g):
+def pooled_alike(values):
+    """Wrong on purpose: the same place of the window at both positions."""
+    places = [(y, x) for y in range(2) for x in range(2)]
+    return sum(values[y::2, x::2, y::2, x::2] for y, x in places) / 4
+
+
+def naive_kernel(f, g, pool=pooled):
     """NNGP and NTK of POOLED between two images, arrays over (row, column, row', column')."""
     sides = {"fg": (f, g), "ff": (f, f), "gg": (g, g)}
     k = {name: np.einsum("yxc,vuc->yxvu", *pair) / f.shape[-1] for name, pair in sides.items()}
@@ -49,8 +55,8 @@ def naive_kernel(f, g):
         k = {name: convolved(values, gain, bias) for name, values in k.items()}
         t = t + k["fg"]
         duals = {name: relu(values, k[2 * name[0]], k[2 * name[1]]) for name, values in k.items()}
-        t = pooled(t * duals["fg"][1])
-        k = {name: pooled(dual[0]) for name, dual in duals.items()}
+        t = pool(t * duals["fg"][1])
+        k = {name: pool(dual[0]) for name, dual in duals.items()}
     nngp = GAINS[2] ** 2 * k["fg"].mean() + BIASES[2] ** 2
     return nngp, nngp + GAINS[2] ** 2 * t.mean()
 
@@ -71,7 +77,10 @@ def test_pooling_matters():
     f, g = np.random.default_rng(0).normal(size=(2, 1, 4, 4, 2))
     grid = PixelGrid(4, 4, 2)
     without = plain_kernel(ArchitectureConfig(name="cnn", W_std=GAINS, b_std=BIASES, padding="same"), grid)
-    assert abs(without.block(f, g).ntk / plain_kernel(POOLED, grid).block(f, g).ntk - 1).max() > 0.01
+    ntk = plain_kernel(POOLED, grid).block(f, g).ntk
+    assert abs(without.block(f, g).ntk / ntk - 1).max() > 0.01
+    assert abs(naive_kernel(f[0], g[0], pooled_alike)[1] / ntk - 1).max() > 0.01
+    np.testing.assert_allclose(naive_kernel(f[0], g[0])[1], np.ravel(ntk)[0], rtol=1e-12)
 
 
 @pytest.mark.parametrize("pairs", [1, 4])
