@@ -6,11 +6,12 @@ The infinite ensembles at the end of training, with a ridge: mean prediction T* 
 diagonal of T. Kernels: `so3`, `icosahedral` and `octahedral` (group networks; the last equally the plain network
 trained on the 24 rotated copies, which is checked at N = 25) and `plain` (no symmetry). Training sets are drawn from
 a pool, five draws per size, disjoint as long as the pool allows; validation (200, for the ridge) and test molecules
-(300) are others, the same for all draws. Targets are standardised on each training set, channels on the pool. Gram
-matrices are kept under --work and a killed computation goes on there.
+(300) are others, the same for all draws. Targets are centred on each training set, channels scaled on the pool. Gram
+matrices are kept under --work, named after what they depend on, and a killed computation goes on there.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -91,13 +92,14 @@ def matrices(
 ) -> Float[np.ndarray, "molecule pool"]:
     """NTK of all molecules (the pool first) with those of the pool, from --work or computed."""
     work.mkdir(parents=True, exist_ok=True)
+    inputs = hashlib.sha256(b"".join(np.asarray(leaf).tobytes() for leaf in (*bundle.train_x, *bundle.test_x)))
+    settings = {"kernel": name, "nodes": str(rule.nodes), "inputs": inputs.hexdigest()}
     parts = []
     for place, x1, x2 in (("pool", bundle.train_x, None), ("test", bundle.test_x, bundle.train_x)):
-        path = work / f"{name}_{place}.npz"
+        path = work / f"{name}_{rule.nodes}_{inputs.hexdigest()[:12]}_{place}.npz"
         if not path.exists():
             with shown(f"{name}, {place}", "pairs of molecules") as progress:
                 engine = Engine(precision="float32", progress=progress)
-                settings = {"kernel": name, "nodes": str(rule.nodes), "dataset": bundle.fingerprint()["all"]}
                 sys.stderr.write(f"{gram_file(kernel, x1, x2, path, settings, np.float32, engine)}\n")
         parts.append(np.load(path)["ntk"].astype(float))
     return np.concatenate(parts)

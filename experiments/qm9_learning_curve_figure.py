@@ -39,7 +39,7 @@ def main() -> None:
             disjoint = [at for at, size in enumerate(sizes) if draws.shape[1] * size <= result["pool"]]
             error = spread / np.sqrt(draws.shape[1])
             beta, beta_error = power_law(*(np.array(values)[disjoint].tolist() for values in (sizes, mean, error)))
-            words = f"{label}, $N^{{{beta:.2f} \\pm {beta_error:.2f}}}$"
+            words = label if beta is None else f"{label}, $N^{{{beta:.2f} \\pm {beta_error:.2f}}}$"
             axes.errorbar(sizes, mean / 1000, yerr=spread / 1000, label=words, color=colour, marker=marker)
         log_counts(axes, sizes, "training molecules N")
         axes.set_ylabel(f"test MAE of {result['target']} (eV)", parse_math=False)
