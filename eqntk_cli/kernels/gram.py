@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike
 from eqntk_cli.domains.samples import Samples
 from eqntk_cli.kernels.block import KernelBlock, PairKernel
 from eqntk_cli.kernels.fingerprint import fingerprint
-from eqntk_cli.kernels.gram_store import GramStore
+from eqntk_cli.kernels.gram_store import GramStore, Purpose
 from eqntk_cli.kernels.progress import Progress, silent
 from eqntk_cli.kernels.sides import Sides
 from eqntk_cli.kernels.tile_loop import Matrices, compute
@@ -29,6 +29,20 @@ from eqntk_cli.kernels.tiles import Tile, TileGrid, plan
 CPU_MEMORY = 1 << 24  # bytes per tile on a CPU: more leaves the cache (64^2 pairs at 16x16 cost 1.4 times 24^2 ones)
 _ACCELERATOR_SHARE = 0.25  # of a device's memory
 _TRIES = 4  # times a tile is made smaller when the compiler needs more memory than the kernel had announced
+_IN_MEMORY = Purpose(
+    size=1,
+    content="the tiles",
+    smaller="precision=float32",
+    full="free some space and go on from them",
+    foreign="remove that folder to start anew",
+)
+_IN_FILE = Purpose(
+    size=2,
+    content="the tiles and the result",
+    smaller="--dtype float32",
+    full="free some space and run the same command again",
+    foreign="remove that folder to start anew, or choose another --out",
+)
 
 
 @dataclass(frozen=True)
@@ -115,14 +129,14 @@ def gram(
     store = None
     if kept is not None:
         identity = {**kept.settings, **_identity(x1, x2), "inverse": str(sides.inverse)}
-        store = GramStore.reopen(kept.folder, identity, kept.dtype)
+        store = GramStore.reopen(kept.folder, identity, kept.dtype, _IN_MEMORY)
     if store is not None and len(store.done()) == len(store.grid):  # nothing to compile
         total = sum(store.grid.pairs(tile) for tile in store.grid)
         engine.progress(total, total)
         return Matrices(store.grid, store).result
     grid, program = _planned(kernel, sides, engine, None if store is None else store.grid)
     if kept is not None and store is None:
-        store = GramStore.create(kept.folder, identity, grid, kept.dtype)
+        store = GramStore.create(kept.folder, identity, grid, kept.dtype, _IN_MEMORY)
     matrices = Matrices(grid, store)
     compute(program, grid, sides, [tile for tile in grid if tile not in matrices.there], matrices, engine.progress)
     return matrices.result
@@ -157,9 +171,9 @@ def gram_file(
     sides = Sides.of(x1, x2, engine.precision)
     folder = path.with_name(path.name + ".partial")
     identity = {**settings, **_identity(x1, x2)}
-    store = GramStore.reopen(folder, identity, dtype)
+    store = GramStore.reopen(folder, identity, dtype, _IN_FILE)
     grid, program = _planned(kernel, sides, engine, None if store is None else store.grid)
-    store = store or GramStore.create(folder, identity, grid, dtype)
+    store = store or GramStore.create(folder, identity, grid, dtype, _IN_FILE)
     there = store.done()
     start = time.perf_counter()
     compute(program, grid, sides, [tile for tile in grid if tile not in there], store, engine.progress)

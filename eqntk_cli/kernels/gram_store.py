@@ -13,6 +13,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -31,6 +32,25 @@ _BAND = 1 << 24  # bytes of the result that are put together at a time
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+@dataclass(frozen=True)
+class Purpose:
+    """What the tiles are for: how much room that takes, and what a user can do who cannot have it.
+
+    Attributes:
+        size: bytes on the disk, in units of those of both whole matrices.
+        content: what they are.
+        smaller: the setting by which double precision becomes single precision, and needs half of the room.
+        full: advice where the disk gets full on the way.
+        foreign: advice where the folder belongs to another computation.
+    """
+
+    size: int
+    content: str
+    smaller: str
+    full: str
+    foreign: str
+
+
 class GramStore:
     """The tiles of one Gram matrix in one folder.
 
@@ -38,15 +58,19 @@ class GramStore:
         folder: where the tiles are.
         grid: how the matrix is cut; that of the folder where it exists already.
         dtype: float32 or float64, on disk.
+        purpose: what they are for.
     """
 
-    def __init__(self, folder: Path, grid: TileGrid, dtype: DTypeLike) -> None:
+    def __init__(self, folder: Path, grid: TileGrid, dtype: DTypeLike, purpose: Purpose) -> None:
         self.folder = folder
         self.grid = grid
         self.dtype = np.dtype(dtype)
+        self.purpose = purpose
 
     @classmethod
-    def reopen(cls, folder: Path, identity: Mapping[str, str], dtype: DTypeLike) -> "GramStore | None":
+    def reopen(
+        cls, folder: Path, identity: Mapping[str, str], dtype: DTypeLike, purpose: Purpose
+    ) -> "GramStore | None":
         """The store that is there already, cut as it was; None where there is none.
 
         Raises:
@@ -56,11 +80,13 @@ class GramStore:
         if not manifest.exists():
             return None
         found = _read_manifest(manifest)
-        _refuse_other(folder, _identity(identity, dtype), found["identity"])
-        return cls(folder, TileGrid(**found["grid"]), dtype)
+        _refuse_other(folder, _identity(identity, dtype), found["identity"], purpose.foreign)
+        return cls(folder, TileGrid(**found["grid"]), dtype, purpose)
 
     @classmethod
-    def create(cls, folder: Path, identity: Mapping[str, str], grid: TileGrid, dtype: DTypeLike) -> "GramStore":
+    def create(
+        cls, folder: Path, identity: Mapping[str, str], grid: TileGrid, dtype: DTypeLike, purpose: Purpose
+    ) -> "GramStore":
         """A new store.
 
         Args:
@@ -68,17 +94,18 @@ class GramStore:
             identity: what is computed: names and fingerprints of inputs and settings.
             grid: how the matrix is cut.
             dtype: float32 or float64, on disk.
+            purpose: what the tiles are for.
 
         Raises:
-            StorageError: the disk has no room for the tiles and the result, or cannot be written.
+            StorageError: the disk has no room for what they are for, or cannot be written.
         """
-        with _disk_errors(folder):
+        with _disk_errors(folder, purpose.full):
             folder.mkdir(parents=True, exist_ok=True)
-            _require_room(folder, 2 * len(ARRAYS) * grid.rows * grid.width * np.dtype(dtype).itemsize)
+            _require_room(folder, len(ARRAYS) * grid.rows * grid.width, np.dtype(dtype), purpose)
             manifest = {"identity": _identity(identity, dtype), "grid": grid.as_dict()}
             with _whole(folder / "manifest.json") as file:
                 file.write(json.dumps(manifest, indent=1).encode())
-        return cls(folder, grid, dtype)
+        return cls(folder, grid, dtype, purpose)
 
     def done(self) -> set[Tile]:
         """The tiles that are there, whole."""
@@ -91,7 +118,7 @@ class GramStore:
             StorageError: the disk is full, or the folder cannot be written.
         """
         values = np.stack([np.asarray(part, dtype=self.dtype) for part in block])
-        with _disk_errors(self.folder), _whole(self._path(tile)) as file:
+        with _disk_errors(self.folder, self.purpose.full), _whole(self._path(tile)) as file:
             np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(values))
             file.write(values.tobytes())
 
@@ -110,7 +137,8 @@ class GramStore:
             raise StorageError(
                 f"{missing} of {len(self.grid)} tiles are missing in {self.folder}; run the command again."
             )
-        with _disk_errors(path.parent), _whole(path) as file, zipfile.ZipFile(file, "w", allowZip64=True) as archive:
+        written = _disk_errors(path.parent, self.purpose.full)
+        with written, _whole(path) as file, zipfile.ZipFile(file, "w", allowZip64=True) as archive:
             for which, name in enumerate(ARRAYS):
                 with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
                     header = {
@@ -176,22 +204,20 @@ def _read_manifest(path: Path) -> dict:
         ) from error
 
 
-def _refuse_other(folder: Path, wanted: Mapping[str, str], found: Mapping[str, str]) -> None:
+def _refuse_other(folder: Path, wanted: Mapping[str, str], found: Mapping[str, str], advice: str) -> None:
     changed = sorted(key for key in {*wanted, *found} if wanted.get(key) != found.get(key))
     if changed:
         told = "; ".join(f"{key} was {found.get(key, 'absent')}, is {wanted.get(key, 'absent')}" for key in changed)
-        raise StorageError(
-            f"{folder} holds tiles of another computation ({told}); remove that folder to start anew, or choose "
-            "another --out."
-        )
+        raise StorageError(f"{folder} holds tiles of another computation ({told}); {advice}.")
 
 
-def _require_room(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
+def _require_room(folder: Path, entries: int, dtype: np.dtype, purpose: Purpose) -> None:
+    free, needed = shutil.disk_usage(folder).free, purpose.size * entries * dtype.itemsize
     if free < needed:
+        half = f" (half of it with {purpose.smaller})" if dtype == np.float64 else ""
         raise StorageError(
-            f"the disk that holds {folder} has {free / 1e9:.1f} GB free; {needed / 1e9:.1f} GB are needed for the "
-            "tiles and the result (half of it with --dtype float32)."
+            f"the disk that holds {folder} has {free / 1e9:.1f} GB free; {needed / 1e9:.1f} GB are needed for "
+            f"{purpose.content}{half}: free some space."
         )
 
 
@@ -209,13 +235,12 @@ def _whole(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
+def _disk_errors(folder: Path, advice: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         if error.errno in _FULL:
             raise StorageError(
-                f"the disk that holds {folder} is full ({error.strerror}); the tiles written before are kept: free "
-                "some space and run the same command again."
+                f"the disk that holds {folder} is full ({error.strerror}); the tiles written before are kept: {advice}."
             ) from error
         raise StorageError(f"cannot write in {folder} ({error.strerror or error}); check that it is yours.") from error

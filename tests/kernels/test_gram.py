@@ -174,7 +174,8 @@ def interrupted(folder: Path, after: int = 2) -> None:
 )
 def test_tiles_of_another_computation_are_refused(tmp_path, x, settings, dtype, told):
     interrupted(tmp_path)
-    with pytest.raises(StorageError, match=rf"k.npz.partial holds tiles of another .*{told}.*remove that folder"):
+    advice = "remove that folder to start anew, or choose another --out"
+    with pytest.raises(StorageError, match=rf"k.npz.partial holds tiles of another .*{told}.*{advice}"):
         gram_file(ToyKernel(), x, None, tmp_path / "k.npz", settings, dtype)
 
 
@@ -219,9 +220,14 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path, limit):
 
 
 def test_too_little_room_is_seen_before_anything_is_computed(tmp_path, monkeypatch):
-    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000})())
-    with pytest.raises(StorageError, match="GB free.*needed"):
+    matrices = 2 * 40 * 40 * 8
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 2 * matrices - 1})())
+    said = r"GB are needed for the tiles and the result \(half of it with --dtype float32\): free some space\.$"
+    with pytest.raises(StorageError, match=said):
         gram_file(ToyKernel(), samples(40), None, tmp_path / "k.npz", SETTINGS)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": matrices - 1})())
+    with pytest.raises(StorageError, match="the result: free some space"):
+        gram_file(ToyKernel(), samples(40), None, tmp_path / "k.npz", SETTINGS, np.float32)
 
 
 DEVICES = """

@@ -53,5 +53,15 @@ def test_kept_tiles_are_found_again(tmp_path, inverse):
     for block in (first, second, third):
         np.testing.assert_array_equal(block.nngp, want.nngp)
         np.testing.assert_array_equal(block.ntk, want.ntk)
-    with pytest.raises(StorageError, match="holds tiles of another computation"):
+    with pytest.raises(StorageError, match=r"holds tiles of another computation .*remove that folder to start anew\.$"):
         gram(ToyKernel(), samples(40, seed=3), None, engine, None, kept)
+
+
+def test_kept_tiles_need_room_for_themselves_alone(tmp_path, monkeypatch):
+    matrices = 2 * 40 * 40 * 8
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": matrices})())
+    gram(ToyKernel(), samples(40), kept=Kept(tmp_path / "fits", SETTINGS))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": matrices - 1})())
+    said = r"GB are needed for the tiles \(half of it with precision=float32\): free some space\.$"
+    with pytest.raises(StorageError, match=said):
+        gram(ToyKernel(), samples(40), kept=Kept(tmp_path / "too large", SETTINGS))
