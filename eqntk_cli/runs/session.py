@@ -26,7 +26,8 @@ class Session:
     """What the parts of a run share. Leaving it settles the state of the record.
 
     After `finish` the run is done; Ctrl-C and SIGTERM leave it preempted, any other exception failed, with the
-    text of the error. In each case what stands in the record is kept and can be gone on with.
+    text of the error. In each case what stands in the record is kept; after an interruption or an error of the disk
+    a resume goes on from there.
     """
 
     log: logging.Logger
@@ -104,11 +105,13 @@ class Session:
             self.save(self.record.moved_to(state, **changes))
         except StorageError as second:  # a full disk: the record before stays, and a resume goes on from it
             self.log.error("the state could not be written: %s", second)
+        # after any other error a resume would meet it again
+        onward = ", and a resume goes on from there" if stopped or isinstance(error, StorageError) else ""
         if self.record.members:
             members = f"{self.record.members_done} of {self.record.members} members"
-            self.say(f"{state}: {members} are kept in {self.folder}, and a resume goes on from there")
+            self.say(f"{state}: {members} are kept in {self.folder}{onward}")
         elif (self.folder / KERNELS).exists():
-            self.say(f"{state}: the kernels so far are kept in {self.folder}, and a resume goes on from there")
+            self.say(f"{state}: the kernels so far are kept in {self.folder}{onward}")
 
 
 def moment() -> str:

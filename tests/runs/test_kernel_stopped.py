@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kernel_runs import TILES, kernel_config, load_images, stopped_at
 
-from eqntk_cli.errors import StorageError
+from eqntk_cli.errors import NumericalError, StorageError
 from eqntk_cli.kernels.gram_store import GramStore
 from eqntk_cli.runs import provenance, store
 from eqntk_cli.runs.execute import execute, resume
@@ -92,6 +92,19 @@ def test_an_interrupted_prediction_says_what_is_kept_and_shows_pairs(tmp_path, w
     assert shown[0] == (begun, f"{kept} of {pairs} pairs", begun)
     assert (pytest.approx(0.9), f"{pairs} of {pairs} pairs", begun) in shown
     assert shown[-1][0] == 1
+
+
+@pytest.mark.parametrize("kind", [StorageError, NumericalError])
+def test_a_resume_is_promised_only_where_it_does_not_fail_again(tmp_path, monkeypatch, capsys, kind):
+    def fail(_: str) -> None:
+        raise kind("no more")
+
+    monkeypatch.setattr(GramStore, "write", stopped_at("train", 1, fail)[1])
+    with pytest.raises(kind, match="no more"):
+        execute(kernel_config(), tmp_path, load_images)
+    said = f"failed: the kernels so far are kept in {tmp_path}"
+    lines = [line for line in capsys.readouterr().err.splitlines() if said in line]
+    assert [line.endswith(f"{tmp_path}, and a resume goes on from there") for line in lines] == [kind is StorageError]
 
 
 def test_tiles_of_another_version_are_refused(tmp_path, monkeypatch):
