@@ -9,7 +9,7 @@ interrupted or not, and up to rounding for any tile size and number of devices.
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import jax
@@ -93,11 +93,14 @@ class Kept:
         folder: a folder of this matrix alone; its tiles stay there until the caller removes it.
         settings: all that the kernel depends on, to recognise the tiles.
         dtype: float32 or float64, on disk: that of the computation, so that what is read is what was written.
+        copies: where a side holds copies that were computed from other samples: for each such side, x1 or x2, what
+            tells them from others. The copies themselves may differ in their last digits on another device.
     """
 
     folder: Path
     settings: Mapping[str, str]
     dtype: DTypeLike = np.float64
+    copies: Mapping[str, str] = field(default_factory=dict)
 
 
 def gram(
@@ -128,7 +131,7 @@ def gram(
     sides = Sides.of(x1, x2, engine.precision, inverse)
     store = None
     if kept is not None:
-        identity = {**kept.settings, **_identity(x1, x2), "inverse": str(sides.inverse)}
+        identity = {**kept.settings, **_identity(x1, x2, kept.copies), "inverse": str(sides.inverse)}
         store = GramStore.reopen(kept.folder, identity, kept.dtype, _IN_MEMORY)
     if store is not None and len(store.done()) == len(store.grid):  # nothing to compile
         total = sum(store.grid.pairs(tile) for tile in store.grid)
@@ -211,8 +214,10 @@ def _planned(
     return grid, program
 
 
-def _identity(x1: Samples, x2: Samples | None) -> dict[str, str]:
-    return {"x1": fingerprint(x1), "x2": "x1" if x2 is None else fingerprint(x2)}
+def _identity(x1: Samples, x2: Samples | None, copies: Mapping[str, str] | None = None) -> dict[str, str]:
+    told = copies or {}
+    sides = {"x1": x1} if x2 is None else {"x1": x1, "x2": x2}
+    return {"x2": "x1", **{side: told[side] if side in told else fingerprint(x) for side, x in sides.items()}}
 
 
 def _default_memory(device: jax.Device) -> int:

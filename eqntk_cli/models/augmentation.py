@@ -15,6 +15,7 @@ from eqntk_cli.domains.base import Domain, Rotatable
 from eqntk_cli.domains.samples import Samples, concatenate, count, take
 from eqntk_cli.groups.finite import FiniteGroup
 from eqntk_cli.groups.so3 import SO3
+from eqntk_cli.kernels.fingerprint import fingerprint
 
 EVALUATION_ROTATIONS = 8  # of SO(3), the identity included: the orbit on which predictions are read
 
@@ -39,6 +40,14 @@ class Orbit:
         if self.group.order == 1:
             return x
         return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), self.domain.orbit(self.group, x))
+
+    def identity(self, x: Samples) -> str:
+        """What tells `samples(x)` from other copies, on any device: `x` and the group instead of the copies themselves.
+
+        Matrices count to four digits: sampled ones come from a device too, in single precision perhaps.
+        """
+        matrices = np.round(np.asarray(self.group.matrices, np.float64), 4) + 0.0  # no -0
+        return f"copies {fingerprint(x)} {self.group.name} {fingerprint(matrices)}"
 
     def targets(self, y: Float[Array, "sample output"]) -> Float[Array, "copy output"]:
         """The targets of all copies."""

@@ -66,15 +66,19 @@ class Grams:
         x1: Samples,
         x2: Samples | None = None,
         inverse: Sequence[int] | None = None,
+        copies: Mapping[str, str] | None = None,
     ) -> KernelBlock:
-        """The kernels of all pairs, see `kernels.gram.gram`; `name` is unique to this matrix."""
+        """The kernels of all pairs, see `kernels.gram.gram`; `name` is unique to this matrix.
+
+        `copies` tells what a side is that holds copies, as in `kernels.gram.Kept`.
+        """
         if count(x1) == 0:
             nothing = np.empty((0, 0 if x2 is None else count(x2)))
             return KernelBlock(nothing, nothing)
         kept = None
         if self._folder is not None:
             dtype = jax.tree.leaves(x1)[0].dtype
-            kept = Kept(self._folder / name, {**self._settings, "matrix": name}, dtype)
+            kept = Kept(self._folder / name, {**self._settings, "matrix": name}, dtype, copies or {})
         return gram(kernel, x1, x2, Engine(progress=_Counted(self, name)), inverse, kept)
 
     def count(self, name: str, done: int) -> None:

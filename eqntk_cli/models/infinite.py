@@ -137,9 +137,10 @@ class InfiniteModel:
         setting = self.setting
         if isinstance(setting.group, FiniteGroup):
             return None
-        probes = setting.orbit.samples(take(setting.relative.rest_x, slice(self._probes)))
+        unmoved = take(setting.relative.rest_x, slice(self._probes))
+        probes, copies = setting.orbit.samples(unmoved), {"x1": setting.orbit.identity(unmoved)}
         last = replace(schedule, times=schedule.times[-1:])
-        cross = setting.grams.matrix("probes", setting.pair, probes, setting.train_x)
+        cross = setting.grams.matrix("probes", setting.pair, probes, setting.train_x, copies=copies)
         mean = ensemble.mean(cross, last)[0]
         orbits = mean.reshape(-1, setting.orbit.copies, mean.shape[-1])
         return float(np.abs(orbits - orbits[:, :1]).max() / max(np.sqrt(np.mean(orbits**2)), np.finfo(float).tiny))

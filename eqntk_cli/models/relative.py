@@ -57,7 +57,8 @@ class RelativeKernels:
     def augmented(self) -> KernelBlock:
         """All copies of the training samples with each other, N|G| x N|G|."""
         if not self.invariant:
-            return self.grams.matrix("augmented", self.plain, self.orbit.samples(self.train_x))
+            moved, copies = self.orbit.samples(self.train_x), {"x1": self.orbit.identity(self.train_x)}
+            return self.grams.matrix("augmented", self.plain, moved, copies=copies)
         return KernelBlock(*(over_orbits(values, self.orbit.group) for values in self.train))
 
     @cached_property
@@ -71,8 +72,9 @@ class RelativeKernels:
     @cached_property
     def cross(self) -> KernelBlock:
         """The other samples with moved training samples."""
-        moved = self.orbit.samples(self.train_x)
-        return self._by_element(self.grams.matrix("cross", self.plain, self.rest_x, moved), count(self.train_x))
+        moved, copies = self.orbit.samples(self.train_x), {"x2": self.orbit.identity(self.train_x)}
+        block = self.grams.matrix("cross", self.plain, self.rest_x, moved, copies=copies)
+        return self._by_element(block, count(self.train_x))
 
     @cached_property
     def rest(self) -> KernelBlock:
@@ -112,8 +114,8 @@ class RelativeKernels:
         return count(self.train_x) * self.orbit.copies
 
     def _moved(self, name: str, x: Samples) -> KernelBlock:
-        inverse = self.orbit.group.inverse.tolist()
-        block = self.grams.matrix(name, self.plain, x, self.orbit.samples(x) if count(x) else None, inverse)
+        inverse, copies = self.orbit.group.inverse.tolist(), {"x2": self.orbit.identity(x)}
+        block = self.grams.matrix(name, self.plain, x, self.orbit.samples(x) if count(x) else None, inverse, copies)
         return self._by_element(block, count(x))
 
     def _by_element(self, block: KernelBlock, columns: int) -> KernelBlock:

@@ -10,7 +10,9 @@ from eqntk_cli.data.bundle import DataBundle, TargetScale
 from eqntk_cli.domains.molecules import AtomSignals, Molecules
 from eqntk_cli.domains.samples import count, take
 from eqntk_cli.domains.sphere import Sphere
+from eqntk_cli.errors import StorageError
 from eqntk_cli.kernels.block import KernelBlock
+from eqntk_cli.models.augmentation import Orbit
 from eqntk_cli.models.grams import Grams
 from eqntk_cli.models.infinite import InfiniteModel
 from eqntk_cli.models.setting import Setting
@@ -19,9 +21,9 @@ from tests.models.settings import bundle, config
 ROUNDING = 1e-12  # of the largest entry: sums of some thousand terms in another order
 
 
-def spheres(train=5, test=3):
+def spheres(train=5, test=3, seed=1):
     """Random signals on the sphere, band limit 3."""
-    return with_samples(Sphere(3, 2), np.random.default_rng(1).normal(size=(train + test, 9, 2)), train)
+    return with_samples(Sphere(3, 2), np.random.default_rng(seed).normal(size=(train + test, 9, 2)), train)
 
 
 def molecules(train=4, test=3):
@@ -129,3 +131,37 @@ def test_an_invariant_kernel_costs_half_of_the_training_pairs():
     case = setting(group="d4")
     InfiniteModel(case).predict(lambda _: None)
     assert case.grams.pairs_done == order * (train + rest) * (train + rest + 1) // 2
+
+
+def kept(folder, **case) -> tuple[InfiniteModel, Grams]:
+    """A prediction whose tiles are kept in `folder`."""
+    plain, grams = setting(**case), Grams(folder)
+    return InfiniteModel(Setting(plain.config, plain.data, grams)), grams
+
+
+def with_other_last_digits(orbit, x, move=Orbit.samples):
+    """All copies, each number the next larger one: as from another device."""
+    return jax.tree.map(lambda leaf: np.nextafter(leaf, np.inf), move(orbit, x))
+
+
+@pytest.mark.parametrize("name", ["sphere c3z", "sphere so3"])
+def test_kept_tiles_are_found_with_copies_from_another_device(tmp_path, monkeypatch, name):
+    """Moved training and other samples, and over SO(3) all copies with each other and the probes of invariance."""
+    model, grams = kept(tmp_path, **CASES[name])
+    model.predict(lambda _: None)
+    assert (grams.pairs_kept, grams.pairs_done > 0) == (0, True)
+    with monkeypatch.context() as patch:
+        patch.setattr(Orbit, "samples", with_other_last_digits)
+        again, grams = kept(tmp_path, **CASES[name])
+        again.predict(lambda _: None)
+    assert grams.pairs_kept == grams.pairs_done > 0
+    other, _ = kept(tmp_path, **{**CASES[name], "data": spheres(seed=4)})
+    with pytest.raises(StorageError, match="holds tiles of another computation .*x1 was"):
+        other.predict(lambda _: None)
+
+
+def test_copies_are_known_by_their_samples_and_their_group():
+    one, group = setting(spheres(), "c3z"), setting(spheres(), "octahedral")
+    x, y = one.train_x, one.train_x + 1e-12
+    assert one.orbit.identity(x) == setting(spheres(), "c3z").orbit.identity(x)
+    assert len({one.orbit.identity(x), one.orbit.identity(y), group.orbit.identity(x)}) == 3
