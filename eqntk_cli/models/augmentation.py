@@ -44,9 +44,10 @@ class Orbit:
     def identity(self, x: Samples) -> str:
         """What tells `samples(x)` from other copies, on any device: `x` and the group instead of the copies themselves.
 
-        Matrices count to four digits: sampled ones come from a device too, in single precision perhaps.
+        Matrices count to two digits: sampled ones come from a device too, in single precision perhaps, and finer
+        digits might be rounded one way here and the other way there.
         """
-        matrices = np.round(np.asarray(self.group.matrices, np.float64), 4) + 0.0  # no -0
+        matrices = np.round(np.asarray(self.group.matrices, np.float64), 2) + 0.0  # no -0
         return f"copies {fingerprint(x)} {self.group.name} {fingerprint(matrices)}"
 
     def targets(self, y: Float[Array, "sample output"]) -> Float[Array, "copy output"]:

@@ -1,5 +1,7 @@
 """Every pair of samples is computed once, and nothing but rounding changes by it."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -165,3 +167,14 @@ def test_copies_are_known_by_their_samples_and_their_group():
     x, y = one.train_x, one.train_x + 1e-12
     assert one.orbit.identity(x) == setting(spheres(), "c3z").orbit.identity(x)
     assert len({one.orbit.identity(x), one.orbit.identity(y), group.orbit.identity(x)}) == 3
+
+
+@pytest.mark.parametrize("double", [False, True])
+@pytest.mark.parametrize("change", [-1e-5, 1e-5])
+def test_rotations_sampled_on_another_device_are_the_same(double, change):
+    """A change of many times the rounding of single precision, in which runs with precision=float32 sample."""
+    with jax.enable_x64(double):
+        orbit = setting(spheres(), "so3").orbit
+        moved = replace(orbit.group, matrices=orbit.group.matrices + change)
+        x = np.zeros((2, 9, 2))
+        assert replace(orbit, group=moved).identity(x) == orbit.identity(x)
