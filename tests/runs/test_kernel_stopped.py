@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from kernel_runs import TILES, kernel_config, load_images, stopped_at
+from killed_kernel import TILES, kernel_config, load_images, stopped_at
 
 from eqntk_cli.errors import NumericalError, StorageError
 from eqntk_cli.kernels.gram_store import GramStore
@@ -16,7 +16,7 @@ from eqntk_cli.runs.folder import KERNELS
 from eqntk_cli.runs.progress import Progress
 from eqntk_cli.runs.record import read_record
 
-PROGRAM = Path(__file__).with_name("kernel_runs.py")
+PROGRAM = Path(__file__).with_name("killed_kernel.py")
 
 
 @pytest.fixture(scope="module")
