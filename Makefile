@@ -7,7 +7,8 @@ OUT    ?= runs/digits_quick_$(shell date +%Y-%m-%d_%H-%M-%S)
 CORES  := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); [ $$n -le 8 ] && echo $$n || echo 8)
 PYTEST := $(BIN)/python -m pytest -n $(CORES) --dist loadfile
 
-.PHONY: help setup run test test-slow check bench
+.PHONY: help setup run test test-slow check lint format types bench
+.NOTPARALLEL: # check stops at the first of its steps that fails
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -36,11 +37,16 @@ test: $(READY)  ## the tests
 test-slow: $(READY)  ## the tests that take minutes each
 	$(PYTEST) -m slow
 
-check: $(READY)  ## lint, format, types and tests
+check: lint format types test  ## lint, format, types and tests, in this order: what CI runs
+
+lint: $(READY)  ## only the linter
 	$(BIN)/ruff check .
+
+format: $(READY)  ## only whether the files are formatted
 	$(BIN)/ruff format --check .
+
+types: $(READY)  ## only the type checker
 	$(BIN)/mypy
-	$(PYTEST)
 
 bench: $(READY)  ## benchmarks: ratios measured in one run
 	@for suite in experiments/bench_*.py; do echo "$$suite"; $(BIN)/python $$suite || exit 1; done

@@ -8,7 +8,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
+from eqntk_cli import __version__
 from eqntk_cli.config import folders
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,6 +43,31 @@ def test_every_dependency_is_pinned():
     assert names - pinned == set()
 
 
+def test_hooks_before_a_commit_are_the_steps_of_ci():
+    makefile = (ROOT / "Makefile").read_text()
+    steps = re.search(r"^check: ([a-z -]+?)  ##", makefile, re.MULTILINE).group(1).split()
+    assert steps == ["lint", "format", "types", "test"]
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repository["repo"] == "local"  # nothing to fetch, and the versions of the environment
+    assert [hook["entry"] for hook in repository["hooks"]] == [f"make {step}" for step in steps]
+    assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "make check"
+
+
+def test_every_target_of_the_makefile_is_in_its_help():
+    makefile = (ROOT / "Makefile").read_text()
+    targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE).group(1).split()
+    helped = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {line.split()[0] for line in helped.splitlines()} == set(targets)
+
+
+def test_the_citation_names_this_version_and_licence():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert citation["version"] == __version__
+    assert citation["license"] == project["license"]
+    assert {"title", "authors", "message", "cff-version"} <= set(citation)
+
+
 def test_the_folders_are_found_in_a_checkout_and_in_a_wheel(tmp_path, monkeypatch):
     assert folders.conf_dir() == ROOT / "conf"
     (tmp_path / "eqntk_cli" / "conf").mkdir(parents=True)
@@ -59,6 +86,7 @@ def test_the_wheel_holds_settings_and_experiments(tmp_path):
         here = {f"eqntk_cli/{file.relative_to(ROOT).as_posix()}" for file in (ROOT / folder).rglob("*.yaml")}
         assert here
         assert here <= inside
+    assert [name for name in inside if "/experiments/results/" in name] == []
     assert {name.split("/")[0] for name in inside} == {
         "eqntk_cli",
         wheel.name.replace("-py3-none-any.whl", ".dist-info"),
