@@ -15,16 +15,18 @@ _SAME_STEP = 1e-5  # relative; the same step size worked out on two machines
 
 
 def differences(a: Run, b: Run) -> dict[str, str]:
-    """What differs between two runs, by key: data, task, group, architecture, training, steps, width, coupling.
+    """What differs between two runs, by key: data, task, group, architecture, training, steps, width, and so on.
 
-    Which model it is, its seed, members and precision do not count; the seed does where members are coupled.
+    Which model it is, its seed and members do not count; the seed does where members are coupled. Two ensembles have
+    one precision: random numbers of another precision are other numbers, so that coupled members would not start
+    alike. A kernel may be computed in double precision for ensembles in single precision.
     """
     one, two = a.record, b.record
     found = _data(one, two)
     found |= _entries("architecture", architecture(one), architecture(two))
     training = [{key: value for key, value in run.training.items() if key not in _DERIVED} for run in (one, two)]
     found |= _entries("training", *training)
-    for key in ("task", "group", "width", "coupling"):
+    for key in ("task", "group", "width", "precision", "coupling"):
         if "ntk" not in (one.model, two.model) or key in ("task", "group"):
             found |= _entry(key, getattr(one, key), getattr(two, key))
     if one.coupling == "shared" and two.coupling == "shared":

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from eqntk_cli.errors import DataError
+from eqntk_cli.report.coupled import common_members, require_equal_starts
 from eqntk_cli.report.examples import orbit_examples, parity, trajectories
 from eqntk_cli.report.findings import OrbitStatistics, TaskMetrics, VarianceComparison
 from eqntk_cli.report.match import Control, Pair
@@ -52,19 +53,20 @@ class Ensembles:
         return self._known[key]
 
     def both(self, a: Run, b: Run) -> tuple[Reduced, Reduced]:
-        """Two ensembles to be compared; coupled ones with the members that both have.
+        """Two ensembles to be compared; coupled ones with the members that both have, which must start equal.
 
         Raises:
-            DataError: fewer than two members to compare.
+            DataError: fewer than two members to compare, or coupled members that do not start equal.
         """
-        members = [tuple(run.record.done_members()) for run in (a, b)]
         coupled = a.record.coupling == "shared"
-        if coupled:
-            common = tuple(sorted(set(members[0]) & set(members[1])))
-            members = [common, common]
-        if min(len(each) for each in members) < 2:
+        own = tuple(a.record.done_members()), tuple(b.record.done_members())
+        of_a, of_b = (common_members(a, b),) * 2 if coupled else own
+        if min(len(of_a), len(of_b)) < 2:
             raise DataError(f"{a.name} and {b.name} have fewer than 2 members to compare; go on with them first.")
-        return self.get(a, members[0], symmetrise=coupled), self.get(b, members[1], symmetrise=False)
+        both = self.get(a, of_a, symmetrise=coupled), self.get(b, of_b, symmetrise=False)
+        if a.record.group == b.record.group:  # the orbit of another group has another mean: a control may differ in it
+            require_equal_starts(*both)
+        return both
 
 
 def analyse_pair(pair: Pair, name: str, ensembles: Ensembles, settings: Settings) -> PairResult:
@@ -228,8 +230,6 @@ def _notes(a: Reduced, b: Reduced, pair: Pair) -> Iterator[str]:
         yield from (f"{record.run_id}: {note}" for note in record.notes)
     if pair.augmented.record.augmentation == "haar":
         yield f"{pair.augmented.name}: augmented with sampled rotations, so agreement holds up to the sampling error"
-    if a.run.record.precision != b.run.record.precision:
-        yield f"precision {a.run.record.precision} and {b.run.record.precision}"
     if pair.theory is None:
         yield "no ntk run among the runs: margins refer to the pooled mean of the ensembles"
     else:

@@ -82,9 +82,11 @@ def draw(world: World, model: str, members: int, width: int, seed: int = 0, *, c
     own = np.random.default_rng([seed, 5 if gcnn else 6])
     start = np.random.default_rng([seed, 7]) if coupled else own
     mean = world.mean() + world.bias / width * world.shape(0)
+    # coupled members start from the same weights: what tells them apart comes with the first step
+    apart_after = np.array([step > 0 or not coupled for step in world.steps])[:, None, None]
     if not gcnn:
         rms = np.sqrt(np.mean(world.mean() ** 2, axis=(1, 2), keepdims=True))
-        mean = mean + world.unlike * rms * world.shape(1)
+        mean = mean + apart_after * world.unlike * rms * world.shape(1)
     latent = start.normal(size=(members, world.directions, outputs))
     noise = world.spread * np.einsum("mko,ks->mso", latent, world.basis(0))
     invariant = mean + growth * noise[:, None]
@@ -98,7 +100,7 @@ def draw(world: World, model: str, members: int, width: int, seed: int = 0, *, c
         if coupled:
             orbit = result - result.mean(axis=2, keepdims=True)
             apart = own.normal(size=(members, 1, 1, world.samples, outputs)) * world.split / np.sqrt(width)
-            result = invariant[:, :, None] + orbit + growth[:, None] * apart
+            result = invariant[:, :, None] + orbit + (apart_after * growth)[:, None] * apart
     return result.astype(np.float32)
 
 

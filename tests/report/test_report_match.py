@@ -48,6 +48,7 @@ def test_runs_are_matched_by_width_with_their_theory_and_control(runs):
         ({"group": "c2"}, "group c2 and c4"),
         ({"width": 32}, "width 32 and"),
         ({"coupling": "shared"}, "coupling shared and independent"),
+        ({"precision": "float64"}, "precision float64 and float32"),
         ({"augmentation": "none"}, "augmentation none instead of orbit"),
         ({"fingerprint": None}, "not on record"),
     ],
@@ -57,6 +58,12 @@ def test_what_is_not_comparable_is_refused_and_the_difference_named(runs, record
         match(changed(runs, "augmented-64", **record))
     assert "augmented-64" in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_kernel_in_double_precision_serves_ensembles_in_single_precision(runs):
+    pairs, unmatched = match(changed(runs, "ntk", precision="float64"))
+    assert unmatched == []
+    assert {pair.theory.name for pair in pairs} == {"ntk"}
 
 
 def test_no_pair_at_all_is_refused_even_when_partial(runs):

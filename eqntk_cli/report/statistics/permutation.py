@@ -53,6 +53,7 @@ def studentised(
     sum z^2 + 2 c sum z h + c^2 sum h^2, from which the power of the test follows without another resampling. A
     resampling of data that do differ has a variance enlarged by that difference; its average excess is taken out.
     """
+    variance = np.maximum(variance, 0)  # a difference of two sums that rounding may leave below zero
     seen = variance[0] > _TINY
     variance = np.maximum(variance, 1e-6 * variance[0] + np.float32(_TINY))
     inverse = np.where(seen, 1 / np.sqrt(variance), 0).astype(variance.dtype)
