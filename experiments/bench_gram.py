@@ -96,12 +96,12 @@ def _measure(case: Case, repeats: int) -> dict[str, float]:
     jax.config.update("jax_enable_x64", case.precision == "float64")
     import numpy as np
 
+    from eqntk_cli.architectures.registry import pair_kernel
     from eqntk_cli.config.schema import ArchitectureConfig, GroupConfig
     from eqntk_cli.domains.pixels import PixelGrid
     from eqntk_cli.groups.registry import get_group
-    from eqntk_cli.kernels.gram import Engine, gram_file
-    from eqntk_cli.kernels.peak_memory import peak_bytes
-    from eqntk_cli.models.pair_kernel import pair_kernel
+    from eqntk_cli.kernels.gram.matrix import Engine, gram_file
+    from eqntk_cli.kernels.gram.peak_memory import peak_bytes
 
     x1, x2 = np.random.default_rng(0).normal(size=(2, case.samples, case.size, case.size, 1)).astype(case.precision)
     architecture = ArchitectureConfig(name="cnn", hidden_layers=2)

@@ -27,16 +27,16 @@ import neural_tangents_oracle
 import numpy as np
 import planar_tables
 
+from eqntk_cli.architectures.cnn import plain_network
+from eqntk_cli.architectures.registry import pair_kernel
 from eqntk_cli.config.schema import ArchitectureConfig
 from eqntk_cli.domains.pixels import PixelGrid
 from eqntk_cli.groups.planar import cyclic
-from eqntk_cli.kernels.activations.registry import get_activation
-from eqntk_cli.kernels.arc import arccos
-from eqntk_cli.kernels.offset import OffsetState
-from eqntk_cli.kernels.offset_axis import OffsetAxis
-from eqntk_cli.kernels.offset_signal import OffsetSignal
-from eqntk_cli.models.architectures.cnn import plain_network
-from eqntk_cli.models.pair_kernel import pair_kernel
+from eqntk_cli.recursion.activations.registry import get_activation
+from eqntk_cli.recursion.arc import arccos
+from eqntk_cli.recursion.planar.axis import OffsetAxis
+from eqntk_cli.recursion.planar.offset import OffsetState
+from eqntk_cli.recursion.planar.signal import OffsetSignal
 
 _GAINS, _BIASES = (1.3, 1.1, 0.9), (0.2, 0.1, 0.05)
 _GROUP = cyclic(4)

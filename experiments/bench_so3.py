@@ -17,14 +17,14 @@ from typing import Any
 import jax
 import numpy as np
 
+from eqntk_cli.architectures.spherical import plain_network
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
 from eqntk_cli.data.registry import load_data
 from eqntk_cli.domains.molecules import AtomSignals
 from eqntk_cli.domains.quadrature import Quadrature, gauss_quadrature, group_average, identity_only
 from eqntk_cli.groups.rotations import octahedral
-from eqntk_cli.kernels.molecule import MoleculeKernel
-from eqntk_cli.kernels.spherical import SphericalKernel
-from eqntk_cli.models.architectures.spherical_mlp import plain_network
+from eqntk_cli.kernels.pair.molecule import MoleculeKernel
+from eqntk_cli.kernels.pair.spherical import SphericalKernel
 
 MOLECULES = 40
 CONVERGED = 24  # degree

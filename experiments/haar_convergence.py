@@ -14,6 +14,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from eqntk_cli.architectures.spherical import plain_network
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.data.registry import load_data
@@ -21,10 +22,9 @@ from eqntk_cli.domains.molecules import AtomSignals
 from eqntk_cli.domains.quadrature import Quadrature, gauss_quadrature, group_average, identity_only
 from eqntk_cli.groups.rotations import octahedral
 from eqntk_cli.groups.so3 import SO3
-from eqntk_cli.kernels.gram import gram
-from eqntk_cli.kernels.molecule import MoleculeKernel
-from eqntk_cli.kernels.spherical import SphericalKernel
-from eqntk_cli.models.architectures.spherical_mlp import plain_network
+from eqntk_cli.kernels.gram.matrix import gram
+from eqntk_cli.kernels.pair.molecule import MoleculeKernel
+from eqntk_cli.kernels.pair.spherical import SphericalKernel
 
 ROTATIONS = (1, 4, 16, 64)
 TIMES = (1.0, 30.0, 1000.0)  # in units of N / largest eigenvalue of the SO(3) kernel

@@ -20,6 +20,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+from eqntk_cli.architectures.spherical import plain_network
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.data.molecule_bundle import DEFAULT_BANDLIMIT
@@ -28,11 +29,10 @@ from eqntk_cli.data.registry import load_data
 from eqntk_cli.domains.quadrature import Quadrature, gauss_quadrature, group_average, identity_only
 from eqntk_cli.domains.samples import take
 from eqntk_cli.groups.rotations import icosahedral, octahedral
-from eqntk_cli.kernels.gram import Engine, gram, gram_file
-from eqntk_cli.kernels.molecule import MoleculeKernel
-from eqntk_cli.kernels.progress import shown
-from eqntk_cli.kernels.spherical import SphericalKernel
-from eqntk_cli.models.architectures.spherical_mlp import plain_network
+from eqntk_cli.kernels.gram.matrix import Engine, gram, gram_file
+from eqntk_cli.kernels.gram.progress import shown
+from eqntk_cli.kernels.pair.molecule import MoleculeKernel
+from eqntk_cli.kernels.pair.spherical import SphericalKernel
 
 VALIDATION, TEST, DRAWS = 200, 300, 5
 SIZES = (10, 25, 50, 100, 250, 500, 1000)

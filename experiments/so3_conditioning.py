@@ -17,16 +17,16 @@ import numpy as np
 from jaxtyping import Float
 from qm9_learning_curve import ridge_path
 
+from eqntk_cli.architectures.spherical import plain_network
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.data.registry import load_data
 from eqntk_cli.domains.quadrature import Quadrature, gauss_quadrature, group_average
 from eqntk_cli.domains.samples import cast
 from eqntk_cli.groups.rotations import icosahedral, octahedral
-from eqntk_cli.kernels.gram import Engine, gram
-from eqntk_cli.kernels.molecule import MoleculeKernel
-from eqntk_cli.kernels.spherical import SphericalKernel
-from eqntk_cli.models.architectures.spherical_mlp import plain_network
+from eqntk_cli.kernels.gram.matrix import Engine, gram
+from eqntk_cli.kernels.pair.molecule import MoleculeKernel
+from eqntk_cli.kernels.pair.spherical import SphericalKernel
 
 BANDLIMIT, FULL_DEGREE = 4, 20
 RIDGES = (0.0, 1e-6, 1e-5, 1e-4, 1e-3)

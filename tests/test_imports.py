@@ -9,19 +9,16 @@ import eqntk_cli
 
 PACKAGE = Path(eqntk_cli.__file__).parent
 BASE = {"errors", "config"}
+ORDER = ("groups", "domains", "recursion", "layers", "kernels", "architectures", "training")  # of the theory
 SEES = {  # what a folder may import from, besides itself
     "errors": set(),
     "config": {"errors"},
-    "groups": BASE,
-    "domains": BASE | {"groups"},
-    "kernels": BASE | {"groups", "domains"},
+    **{folder: BASE | set(ORDER[:place]) for place, folder in enumerate(ORDER)},
     "data": BASE | {"groups", "domains"},
-    "layers": BASE | {"groups", "domains", "kernels"},
-    "training": BASE | {"groups", "domains", "kernels", "layers"},
-    "models": BASE | {"groups", "domains", "kernels", "layers", "training", "data"},
-    "runs": BASE | {"groups", "domains", "kernels", "layers", "training", "data", "models"},
     "report": BASE | {"runs"},
 }
+SEES["models"] = BASE | set(ORDER) | {"data"}
+SEES["runs"] = SEES["models"] | {"models"}
 SEES["sweeps"] = SEES["runs"] | {"runs"}
 SEES["cli"] = SEES["sweeps"] | {"sweeps", "report"}
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -60,7 +60,7 @@ def _measured(config: "Config", widths: tuple[int, ...]) -> "Study":
     from eqntk_cli.config.checks import check
     from eqntk_cli.data.registry import load_data
     from eqntk_cli.domains.samples import cast
-    from eqntk_cli.kernels.progress import shown
+    from eqntk_cli.kernels.gram.progress import shown
     from eqntk_cli.models.convergence import study
 
     check(config)

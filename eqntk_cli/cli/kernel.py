@@ -12,8 +12,8 @@ from eqntk_cli.errors import ConfigError, StorageError
 if TYPE_CHECKING:
     from eqntk_cli.cli.kernel_inputs import KernelInputs
     from eqntk_cli.config.schema import Config
-    from eqntk_cli.kernels.block import PairKernel
-    from eqntk_cli.kernels.gram import GramReport
+    from eqntk_cli.kernels.gram.matrix import GramReport
+    from eqntk_cli.recursion.block import PairKernel
 
 Split = Literal["train", "test", "ood"]
 _ROUTES = ("auto", "collapsed", "recursion")
@@ -90,10 +90,10 @@ def _require_folder(*files: Path | None) -> None:
 def _computed(
     inputs: "KernelInputs", out: Path, dtype: str | None, memory: float | None
 ) -> "tuple[PairKernel, GramReport]":
+    from eqntk_cli.architectures.registry import pair_kernel
     from eqntk_cli.groups.registry import get_group
-    from eqntk_cli.kernels.gram import Engine, gram_file
-    from eqntk_cli.kernels.progress import shown
-    from eqntk_cli.models.pair_kernel import pair_kernel
+    from eqntk_cli.kernels.gram.matrix import Engine, gram_file
+    from eqntk_cli.kernels.gram.progress import shown
 
     config = inputs.config
     pair = pair_kernel(config.architecture, get_group(config.group), inputs.domain, config.model.route)
@@ -118,7 +118,7 @@ def _identity(config: "Config") -> dict[str, str]:
 
 
 def _told(pair: "PairKernel", report: "GramReport", out: Path, as_json: bool) -> None:
-    from eqntk_cli.kernels.peak_memory import peak_bytes
+    from eqntk_cli.kernels.gram.peak_memory import peak_bytes
 
     grid = report.grid
     shape = [grid.rows, grid.columns]

@@ -11,8 +11,8 @@ from eqntk_cli.errors import ConfigError, StorageError
 if TYPE_CHECKING:
     import numpy as np
 
-    from eqntk_cli.kernels.dynamics import InfiniteEnsemble
-    from eqntk_cli.kernels.spectrum import Schedule
+    from eqntk_cli.kernels.dynamics.prediction import InfiniteEnsemble
+    from eqntk_cli.kernels.dynamics.spectrum import Schedule
 
 
 def predict(
@@ -44,9 +44,9 @@ def predict(
     The ridge R is a weight decay R/(2N) |theta - theta_0|^2 towards the initialisation. With --kernel nngp it is also
     the variance of noise on the targets, so that --time inf gives the posterior of the Gaussian process.
     """
-    from eqntk_cli.kernels.array_file import open_array, read_gram
-    from eqntk_cli.kernels.dynamics import fit
-    from eqntk_cli.kernels.spectrum import describe
+    from eqntk_cli.kernels.dynamics.prediction import fit
+    from eqntk_cli.kernels.dynamics.spectrum import describe
+    from eqntk_cli.kernels.gram.array_file import open_array, read_gram
 
     schedule = _schedule(steps, step_size, time)
     if not out.parent.is_dir():
@@ -61,7 +61,7 @@ def predict(
 
 
 def _schedule(steps: str | None, step_size: float | None, time: str | None) -> "Schedule":
-    from eqntk_cli.kernels.spectrum import Schedule
+    from eqntk_cli.kernels.dynamics.spectrum import Schedule
 
     if (steps is None) == (time is None):
         raise ConfigError(
@@ -88,7 +88,7 @@ def _numbers(text: str, option: str) -> tuple[float, ...]:
 def _predicted(
     ensemble: "InfiniteEnsemble", cross: Path, test: Path | None, schedule: "Schedule"
 ) -> "dict[str, np.ndarray]":
-    from eqntk_cli.kernels.array_file import read_gram
+    from eqntk_cli.kernels.gram.array_file import read_gram
 
     between = read_gram(cross)
     arrays = {"mean": ensemble.mean(between, schedule)}

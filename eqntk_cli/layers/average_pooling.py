@@ -12,7 +12,7 @@ import flax.linen as nn
 from jaxtyping import Array, Float
 
 from eqntk_cli.domains.support import Support
-from eqntk_cli.kernels.table import InputState
+from eqntk_cli.recursion.table import InputState
 
 
 class AveragePool(nn.Module):

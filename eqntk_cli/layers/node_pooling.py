@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from eqntk_cli.kernels.table import TableState
+from eqntk_cli.recursion.table import TableState
 
 
 class NodePool(nn.Module):

@@ -5,7 +5,7 @@ from typing import Any
 import flax.linen as nn
 from jaxtyping import Array, Float
 
-from eqntk_cli.kernels.activations.base import Activation
+from eqntk_cli.recursion.activations.base import Activation
 
 
 class Nonlinear(nn.Module):

@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from eqntk_cli.domains.harmonics import wigner_matrices
-from eqntk_cli.kernels.so3_state import NodeInput
-from eqntk_cli.kernels.table import InputState
+from eqntk_cli.recursion.sphere.state import NodeInput
+from eqntk_cli.recursion.table import InputState
 
 
 class RotatedCopies(nn.Module):

@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from eqntk_cli.kernels.so3_band_limit import Projection
+from eqntk_cli.recursion.sphere.band_limit import Projection
 
 
 class BandLimit(nn.Module):

@@ -15,7 +15,7 @@ from eqntk_cli.domains.base import Domain, Rotatable
 from eqntk_cli.domains.samples import Samples, concatenate, count, take
 from eqntk_cli.groups.finite import FiniteGroup
 from eqntk_cli.groups.so3 import SO3
-from eqntk_cli.kernels.fingerprint import fingerprint
+from eqntk_cli.kernels.gram.fingerprint import fingerprint
 
 EVALUATION_ROTATIONS = 8  # of SO(3), the identity included: the orbit on which predictions are read
 

@@ -15,15 +15,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from eqntk_cli.architectures.registry import architecture_module, pair_kernel, plain_kernel
 from eqntk_cli.config.schema import Config
 from eqntk_cli.domains.base import Domain
 from eqntk_cli.domains.samples import Samples
 from eqntk_cli.groups.registry import get_group
-from eqntk_cli.kernels.block import KernelBlock, PairKernel
 from eqntk_cli.layers.network import Network
 from eqntk_cli.models.empirical import empirical_nngp, empirical_ntk, method_that_fits
-from eqntk_cli.models.pair_kernel import architecture_module, pair_kernel, plain_kernel
 from eqntk_cli.models.step_size import member_key
+from eqntk_cli.recursion.block import KernelBlock, PairKernel
 
 OUTPUTS = 8  # of one network: independent samples of the same NNGP
 _BLOCK = 8  # members at a time

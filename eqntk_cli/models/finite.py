@@ -1,9 +1,9 @@
 """The two finite ensembles, put together from one setting so that they correspond layer by layer."""
 
+from eqntk_cli.architectures.registry import architecture_module
 from eqntk_cli.layers.network import Network
 from eqntk_cli.models.augmentation import HaarCopies, Orbit
 from eqntk_cli.models.ensemble import FiniteEnsemble
-from eqntk_cli.models.pair_kernel import architecture_module
 from eqntk_cli.models.setting import Setting
 from eqntk_cli.training.ensemble import EnsembleTrainer
 from eqntk_cli.training.optimizer import optimizer

@@ -12,8 +12,8 @@ import jax
 import numpy as np
 
 from eqntk_cli.domains.samples import Samples, count
-from eqntk_cli.kernels.block import KernelBlock, PairKernel
-from eqntk_cli.kernels.gram import Engine, Kept, gram
+from eqntk_cli.kernels.gram.matrix import Engine, Kept, gram
+from eqntk_cli.recursion.block import KernelBlock, PairKernel
 
 
 class OnPairs(Protocol):

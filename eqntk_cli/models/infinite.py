@@ -18,12 +18,12 @@ from jaxtyping import Float
 from eqntk_cli.domains.samples import count, take
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.groups.finite import FiniteGroup
-from eqntk_cli.kernels.block import KernelBlock
-from eqntk_cli.kernels.dynamics import InfiniteEnsemble, fit
-from eqntk_cli.kernels.spectrum import Schedule, describe
+from eqntk_cli.kernels.dynamics.prediction import InfiniteEnsemble, fit
+from eqntk_cli.kernels.dynamics.spectrum import Schedule, describe
 from eqntk_cli.models.base import KERNEL_SHARE, KernelPrediction
 from eqntk_cli.models.relative import direct, direct_pairs
 from eqntk_cli.models.setting import Setting
+from eqntk_cli.recursion.block import KernelBlock
 
 _PROBES = 8  # test samples on which the invariance of the mean is measured
 

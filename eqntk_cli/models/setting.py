@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from eqntk_cli.architectures.registry import pair_kernel, plain_kernel
 from eqntk_cli.config.schema import Config, GroupConfig
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.domains.samples import Samples, cast, concatenate, count, take
@@ -19,12 +20,11 @@ from eqntk_cli.errors import ConfigError, NumericalError
 from eqntk_cli.groups.finite import FiniteGroup
 from eqntk_cli.groups.registry import get_group
 from eqntk_cli.groups.so3 import SO3
-from eqntk_cli.kernels.block import KernelBlock, PairKernel
 from eqntk_cli.models.augmentation import EVALUATION_ROTATIONS, HaarCopies, Orbit, sampled_rotations, trivial
 from eqntk_cli.models.grams import Grams
-from eqntk_cli.models.pair_kernel import pair_kernel, plain_kernel
 from eqntk_cli.models.relative import RelativeKernels
 from eqntk_cli.models.step_size import stability_limit, step_size
+from eqntk_cli.recursion.block import KernelBlock, PairKernel
 from eqntk_cli.training.objective import Objective
 from eqntk_cli.training.schedule import Batches, record_steps
 

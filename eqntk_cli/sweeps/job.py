@@ -41,7 +41,7 @@ def run_job(composed: DictConfig) -> Outcome:
 def execute(config: Config, folder: Path) -> Path:
     """Run in a folder, or go on with what is there."""
     set_precision(config.precision)
-    from eqntk_cli.kernels.activations.registry import get_activation  # imports jax, which wants its precision first
+    from eqntk_cli.recursion.activations.registry import get_activation  # imports jax, which wants its precision first
     from eqntk_cli.runs.execute import execute as execute_run
 
     get_activation(config.architecture.activation)  # refuses an unknown name before data are fetched

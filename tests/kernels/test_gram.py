@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from eqntk_cli.errors import DataError, NumericalError, StorageError
-from eqntk_cli.kernels.block import KernelBlock, PairKernel
-from eqntk_cli.kernels.gram import Engine, gram, gram_file
+from eqntk_cli.kernels.gram.matrix import Engine, gram, gram_file
+from eqntk_cli.recursion.block import KernelBlock, PairKernel
 from tests.kernels.toy_kernel import ToyKernel, samples
 
 ROOT = Path(__file__).parents[2]
@@ -120,7 +120,7 @@ import jax
 jax.config.update("jax_enable_x64", True)
 from pathlib import Path
 from tests.kernels.toy_kernel import ToyKernel, samples
-from eqntk_cli.kernels.gram import Engine, gram_file
+from eqntk_cli.kernels.gram.matrix import Engine, gram_file
 slow = lambda done, total: time.sleep(float(sys.argv[2]))
 engine = Engine(memory=48 * 30, progress=slow)
 gram_file(ToyKernel(), samples(40), None, Path(sys.argv[1]), {"kernel": "toy"}, engine=engine)
@@ -193,7 +193,7 @@ jax.config.update("jax_enable_x64", True)
 from pathlib import Path
 from tests.kernels.toy_kernel import ToyKernel, samples
 from eqntk_cli.errors import StorageError
-from eqntk_cli.kernels.gram import Engine, gram_file
+from eqntk_cli.kernels.gram.matrix import Engine, gram_file
 limit = int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 try:
@@ -236,7 +236,7 @@ import jax
 jax.config.update("jax_enable_x64", True)
 import numpy as np
 from tests.kernels.toy_kernel import ToyKernel, samples
-from eqntk_cli.kernels.gram import Engine, gram
+from eqntk_cli.kernels.gram.matrix import Engine, gram
 assert jax.device_count() == 8
 block = gram(ToyKernel(), samples(45), engine=Engine(memory=48 * 100))
 cross = gram(ToyKernel(), samples(45), samples(13, seed=1), engine=Engine(memory=48 * 100))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eqntk_cli.errors import StorageError
-from eqntk_cli.kernels.gram import Engine, Kept, gram
+from eqntk_cli.kernels.gram.matrix import Engine, Kept, gram
 from tests.kernels.toy_kernel import ToyKernel, samples
 
 SETTINGS = {"kernel": "toy"}

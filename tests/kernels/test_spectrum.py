@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eqntk_cli.errors import ConfigError, NumericalError
-from eqntk_cli.kernels.spectrum import Schedule, Spectrum, decompose, describe, largest_eigenvalue
+from eqntk_cli.kernels.dynamics.spectrum import Schedule, Spectrum, decompose, describe, largest_eigenvalue
 
 
 def with_eigenvalues(values: list[float], seed: int = 0) -> np.ndarray:

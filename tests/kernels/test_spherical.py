@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 
+from eqntk_cli.architectures.spherical import pair_kernel, plain_kernel, plain_network
 from eqntk_cli.config.schema import ArchitectureConfig
 from eqntk_cli.domains.equiangular import to_coefficients
 from eqntk_cli.domains.molecules import AtomSignals, Molecules
@@ -18,8 +19,7 @@ from eqntk_cli.errors import ConfigError
 from eqntk_cli.groups.planar import cyclic
 from eqntk_cli.groups.rotations import cyclic_about_z, icosahedral, octahedral
 from eqntk_cli.groups.so3 import SO3
-from eqntk_cli.kernels.spherical import SphericalKernel
-from eqntk_cli.models.architectures.spherical_mlp import pair_kernel, plain_kernel, plain_network
+from eqntk_cli.kernels.pair.spherical import SphericalKernel
 
 RNG = np.random.default_rng(0)
 SPHERE = Sphere(3, 2)

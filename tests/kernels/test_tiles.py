@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eqntk_cli.kernels.tiles import TileGrid, plan
+from eqntk_cli.kernels.gram.tiles import TileGrid, plan
 
 CASES = [
     (rows, columns, symmetric, pairs, at_least)

@@ -17,12 +17,12 @@ from eqntk_cli.domains.support import (
     lifting,
     pointwise,
 )
-from eqntk_cli.kernels.self_table import SelfInputState
-from eqntk_cli.kernels.table import InputState
 from eqntk_cli.layers.average_pooling import AveragePool
 from eqntk_cli.layers.linear import Linear
 from eqntk_cli.layers.network import Network
 from eqntk_cli.layers.pooling import Pool
+from eqntk_cli.recursion.self_table import SelfInputState
+from eqntk_cli.recursion.table import InputState
 from tests.cases import planar_group
 
 GROUP = planar_group("d4")

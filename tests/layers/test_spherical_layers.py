@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from eqntk_cli.architectures.spherical import group_network, pair_kernel, plain_kernel, plain_network
 from eqntk_cli.config.schema import ArchitectureConfig
 from eqntk_cli.domains.harmonics import wigner_matrices
 from eqntk_cli.domains.molecules import AtomSignals, Molecules
@@ -14,10 +15,9 @@ from eqntk_cli.domains.quadrature import gauss_quadrature
 from eqntk_cli.domains.sphere import Sphere
 from eqntk_cli.groups.rotations import cyclic_about_z, octahedral
 from eqntk_cli.groups.so3 import SO3
-from eqntk_cli.kernels.so3_band_limit import Projection
-from eqntk_cli.kernels.so3_state import packed_wigner
 from eqntk_cli.layers.so3_fourier_conv import FourierGroupConv
-from eqntk_cli.models.architectures.spherical_mlp import group_network, pair_kernel, plain_kernel, plain_network
+from eqntk_cli.recursion.sphere.band_limit import Projection
+from eqntk_cli.recursion.sphere.state import packed_wigner
 
 SPHERE = Sphere(2, 2)
 RNG = np.random.default_rng(0)

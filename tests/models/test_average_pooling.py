@@ -4,10 +4,10 @@ import jax
 import numpy as np
 import pytest
 
+from eqntk_cli.architectures.registry import pair_kernel, plain_kernel
 from eqntk_cli.config.schema import ArchitectureConfig
 from eqntk_cli.domains.pixels import PixelGrid
 from eqntk_cli.errors import ConfigError
-from eqntk_cli.models.pair_kernel import pair_kernel, plain_kernel
 from eqntk_cli.models.registry import build_model
 from tests.cases import ARCHITECTURES, BIASES, GAINS, image_grid, planar_group
 from tests.models.settings import bundle, config

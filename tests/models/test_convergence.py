@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
+from eqntk_cli.architectures.cnn import group_network
 from eqntk_cli.domains.pixels import PixelGrid
-from eqntk_cli.models.architectures.cnn import group_network
 from eqntk_cli.models.convergence import study
 from eqntk_cli.models.empirical import empirical_ntk, method_that_fits
 from tests.cases import ARCHITECTURES, planar_group

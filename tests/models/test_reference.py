@@ -6,9 +6,9 @@ import jax
 import numpy as np
 import pytest
 
+from eqntk_cli.architectures.registry import pair_kernel
 from eqntk_cli.config.schema import ArchitectureConfig
 from eqntk_cli.domains.pixels import PixelGrid
-from eqntk_cli.models.pair_kernel import pair_kernel
 from tests.cases import planar_group
 
 FILES = ("planar_kernels", "full_recursion")

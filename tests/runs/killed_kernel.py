@@ -10,7 +10,7 @@ from fake_runs import config, stop_here
 from eqntk_cli.config.schema import ArchitectureConfig, Config, ModelConfig
 from eqntk_cli.data.bundle import DataBundle, TargetScale
 from eqntk_cli.domains.pixels import PixelGrid
-from eqntk_cli.kernels.gram_store import GramStore
+from eqntk_cli.kernels.gram.store import GramStore
 from eqntk_cli.runs.execute import execute
 
 SIZES = {"train": 40, "test": 5, "ood": 2}

@@ -9,7 +9,7 @@ import pytest
 from killed_kernel import TILES, kernel_config, load_images, stopped_at
 
 from eqntk_cli.errors import NumericalError, StorageError
-from eqntk_cli.kernels.gram_store import GramStore
+from eqntk_cli.kernels.gram.store import GramStore
 from eqntk_cli.runs import provenance, store
 from eqntk_cli.runs.execute import execute, resume
 from eqntk_cli.runs.folder import KERNELS

@@ -1,0 +1,29 @@
+"""The kernel of a plain convolutional network, streamed over the offsets between two positions."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from eqntk_cli.domains.samples import Samples
+from eqntk_cli.layers.network import Network
+from eqntk_cli.recursion.block import KernelBlock, PairKernel
+from eqntk_cli.recursion.planar.stream import stream_kernel
+
+_ARRAYS = 16  # images that are alive at once for one pair: K and T with their halos, before and after a layer
+
+
+class StreamKernel(PairKernel):
+    """Memory per pair of images is proportional to the image, not to its square."""
+
+    route = "collapsed"
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    def block(self, x1: Samples, x2: Samples) -> KernelBlock:
+        """NNGP and NTK of all pairs."""
+        return stream_kernel(self.network.kernel, jnp.asarray(x1), jnp.asarray(x2))
+
+    def bytes_per_pair(self, x1: Samples, x2: Samples) -> int:
+        """A few images per pair."""
+        del x2
+        return _ARRAYS * x1.shape[1] * x1.shape[2] * np.dtype(x1.dtype).itemsize
