@@ -19,7 +19,7 @@ from eqntk_cli.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
     from eqntk_cli.sweeps.expand import Arguments, Job
-    from eqntk_cli.sweeps.plan import Plan
+    from eqntk_cli.sweeps.manifest import Manifest
 
 Launcher = Literal["basic", "joblib", "slurm"]
 
@@ -78,7 +78,7 @@ def _new(
 ) -> None:
     from eqntk_cli.runs.provenance import command
     from eqntk_cli.sweeps.expand import expand, parse
-    from eqntk_cli.sweeps.plan import Plan, new_folder, write_plan
+    from eqntk_cli.sweeps.manifest import Manifest, new_folder, write_manifest
 
     hydra = _launcher_settings(launcher, jobs, cluster, detach)
     arguments = parse(words, own_options=config_dir is not None)
@@ -89,7 +89,7 @@ def _new(
         return
     name = experiment.name if experiment is not None else "sweep"
     folder = new_folder(out if out is not None else Path("runs") / name, stamped=out is None)
-    plan = Plan(
+    manifest = Manifest(
         name=name,
         jobs=tuple(_grouped(planned, arguments, folder.name)),
         launcher=launcher,
@@ -97,26 +97,26 @@ def _new(
         command=command(),
         question=experiment.question if experiment is not None else "",
         claim=experiment.claim if experiment is not None else "",
-        hydra=(*hydra, *arguments.hydra),
+        hydra=tuple(hydra),
         config_dir=config_dir,
     )
-    write_plan(folder, plan)
-    _run(folder, plan, plan.jobs)
+    write_manifest(folder, manifest)
+    _run(folder, manifest, manifest.jobs)
 
 
 def _resume(folder: Path) -> None:
-    from eqntk_cli.sweeps.plan import read_plan, states
+    from eqntk_cli.sweeps.manifest import read_manifest, states
 
-    plan = read_plan(folder)
-    _run(folder, plan, [job for job, run in states(folder, plan) if run is None or run.state != "done"])
+    manifest = read_manifest(folder)
+    _run(folder, manifest, [job for job, run in states(folder, manifest) if run is None or run.state != "done"])
 
 
 def _status(folder: Path) -> None:
-    from eqntk_cli.sweeps.plan import read_plan, states
+    from eqntk_cli.sweeps.manifest import read_manifest, states
 
-    plan = read_plan(folder)
-    found = states(folder, plan)
-    typer.echo(heading(plan.name))
+    manifest = read_manifest(folder)
+    found = states(folder, manifest)
+    typer.echo(heading(manifest.name))
     for job, run in found:
         typer.echo(row(job.folder, run))
     done = sum(run is not None and run.state == "done" for _, run in found)
@@ -125,11 +125,11 @@ def _status(folder: Path) -> None:
     typer.echo(f"{done} of {len(found)} runs are done")
 
 
-def _run(folder: Path, plan: "Plan", jobs: Sequence["Job"]) -> None:
+def _run(folder: Path, manifest: "Manifest", jobs: Sequence["Job"]) -> None:
     from eqntk_cli.sweeps.launch import launch
 
     try:
-        errors = launch(folder, plan, jobs) if jobs else []
+        errors = launch(folder, manifest, jobs) if jobs else []
     except KeyboardInterrupt:
         sys.stderr.write(f"\neqntk: interrupted; go on with: eqntk sweep --resume {folder}\n")
         raise

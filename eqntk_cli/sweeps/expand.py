@@ -32,7 +32,6 @@ class Arguments:
 
     constants: dict[str, str]
     grid: dict[str, list[str]]
-    hydra: tuple[str, ...]
     experiment: str | None = None
     runs: tuple[str, ...] | None = None
 
@@ -41,7 +40,7 @@ def parse(words: list[str], own_options: bool = False) -> Arguments:
     """Sort the words `KEY=VALUE`; `KEY=A,B` and Hydra's range(...) and choice(...) are lists of values.
 
     Raises:
-        ConfigError: a word that is no setting.
+        ConfigError: a word that is no setting of a run.
     """
     special = {word.partition("=")[0]: word.partition("=")[2] for word in words if _is_special(word)}
     words = [word for word in words if not _is_special(word)]
@@ -52,16 +51,17 @@ def parse(words: list[str], own_options: bool = False) -> Arguments:
         raise ConfigError(one_line(error)) from error
     constants: dict[str, str] = {}
     grid: dict[str, list[str]] = {}
-    hydra: list[str] = []
     for word, override in zip(words, overrides, strict=True):
         if override.key_or_group.startswith(("hydra.", "hydra/")):
-            hydra.append(word)
-        elif override.is_sweep_override():
+            raise ConfigError(
+                f"{word} is not possible in a sweep; --launcher, --jobs, --cluster and --out say where and how it runs."
+            )
+        if override.is_sweep_override():
             grid[_key(override)] = [str(value) for value in override.sweep_string_iterator()]
         else:
             constants[_key(override)] = word.partition("=")[2]
     chosen = tuple(special["runs"].split(",")) if "runs" in special else None
-    return Arguments(constants, grid, tuple(hydra), special.get("experiment"), chosen)
+    return Arguments(constants, grid, special.get("experiment"), chosen)
 
 
 def expand(arguments: Arguments) -> tuple[Experiment | None, list[Job]]:

@@ -23,12 +23,12 @@ from eqntk_cli.config.register import register
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.sweeps.expand import Job
 from eqntk_cli.sweeps.job import Outcome, run_job
-from eqntk_cli.sweeps.plan import Plan
+from eqntk_cli.sweeps.manifest import Manifest
 
 PLUGINS = {"basic": "basic", "joblib": "joblib", "slurm": "submitit_slurm"}
 
 
-def launch(folder: Path, plan: Plan, jobs: Sequence[Job]) -> list[BaseException | None]:
+def launch(folder: Path, manifest: Manifest, jobs: Sequence[Job]) -> list[BaseException | None]:
     """Run jobs of a sweep; one that fails does not keep the others from running.
 
     Returns:
@@ -39,8 +39,12 @@ def launch(folder: Path, plan: Plan, jobs: Sequence[Job]) -> list[BaseException 
     """
     register()
     GlobalHydra.instance().clear()
-    overrides = [f"hydra/launcher={PLUGINS[plan.launcher]}", f"hydra.sweep.dir='{folder.resolve()}'", *plan.hydra]
-    overrides += [] if plan.config_dir is None else [search_override(plan.config_dir)]
+    overrides = [
+        f"hydra/launcher={PLUGINS[manifest.launcher]}",
+        f"hydra.sweep.dir='{folder.resolve()}'",
+        *manifest.hydra,
+    ]
+    overrides += [] if manifest.config_dir is None else [search_override(manifest.config_dir)]
     try:
         with initialize_config_dir(config_dir=str(conf_dir()), job_name="eqntk", version_base="1.3"):
             loader = GlobalHydra.instance().config_loader()
@@ -53,7 +57,7 @@ def launch(folder: Path, plan: Plan, jobs: Sequence[Job]) -> list[BaseException 
             )
             returned = launcher.launch([_words(job) for job in jobs], initial_job_idx=0)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(f"launcher={plan.launcher}: {one_line(error)}") from error
+        raise ConfigError(f"launcher={manifest.launcher}: {one_line(error)}") from error
     return [_error(each) for each in returned]
 
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from eqntk_cli.sweeps.experiment import experiment_names
-from eqntk_cli.sweeps.plan import read_plan
+from eqntk_cli.sweeps.manifest import read_manifest
 from tests.cli.console import TINY, real
 
 
@@ -35,6 +35,9 @@ def test_experiments_about_ensembles_have_a_control(eqntk):
     [
         (["group=c4,so3"], "run 1_so3: group=so3"),
         (["model.widht=1"], "nearest is model.width"),
+        (["hydra.launcher._target_=foo.Bar"], "is not possible in a sweep"),
+        (["hydra/launcher=foo"], "is not possible in a sweep"),
+        (["hydra.sweep.dir=elsewhere", "seed=0,1"], "--out"),
         (["--jobs", "2"], "needs --launcher joblib"),
         (["--cluster", "default"], "needs --launcher slurm"),
         (["--detach"], "needs --launcher slurm"),
@@ -77,10 +80,12 @@ def test_a_sweep_with_a_run_that_fails_then_status_list_and_resume(tmp_path):
     assert "eqntk sweep --resume mine" in answer.err
     assert answer.out.splitlines()[-1] == "mine"
 
-    plan = read_plan(tmp_path / "mine")
-    states = [json.loads((tmp_path / "mine" / job.folder / "record.json").read_text())["state"] for job in plan.jobs]
+    manifest = read_manifest(tmp_path / "mine")
+    states = [
+        json.loads((tmp_path / "mine" / job.folder / "record.json").read_text())["state"] for job in manifest.jobs
+    ]
     assert states == ["failed", "done"]
-    command = json.loads((tmp_path / "mine" / plan.jobs[1].folder / "record.json").read_text())["command"]
+    command = json.loads((tmp_path / "mine" / manifest.jobs[1].folder / "record.json").read_text())["command"]
     assert command.startswith("eqntk train model.width=8")
     assert "tracking.group=mine" in command
 

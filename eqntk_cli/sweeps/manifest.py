@@ -13,11 +13,11 @@ from eqntk_cli.runs.record import RECORD_FILE
 from eqntk_cli.sweeps.expand import Job
 
 SCHEMA = 1
-PLAN_FILE = "sweep.json"
+MANIFEST_FILE = "sweep.json"
 
 
 @dataclass(frozen=True)
-class Plan:
+class Manifest:
     """A sweep as it was asked for."""
 
     name: str
@@ -48,33 +48,35 @@ def new_folder(path: Path, stamped: bool) -> Path:
     return folder
 
 
-def write_plan(folder: Path, plan: Plan) -> None:
+def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write sweep.json, whole or not at all."""
-    write_text(folder / PLAN_FILE, json.dumps(asdict(plan), indent=2, ensure_ascii=False) + "\n")
+    write_text(folder / MANIFEST_FILE, json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n")
 
 
-def read_plan(folder: Path) -> Plan:
+def read_manifest(folder: Path) -> Manifest:
     """Read sweep.json.
 
     Raises:
         StorageError: there is none, or it is damaged.
     """
-    path = folder / PLAN_FILE
+    path = folder / MANIFEST_FILE
     try:
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if values.get("schema") != SCHEMA:
             raise StorageError(f"{path} has schema {values.get('schema')}; this program reads schema {SCHEMA}.")
         jobs = tuple(Job(**{**job, "overrides": tuple(job["overrides"])}) for job in values.pop("jobs"))
-        return Plan(jobs=jobs, hydra=tuple(values.pop("hydra")), **values)
+        return Manifest(jobs=jobs, hydra=tuple(values.pop("hydra")), **values)
     except FileNotFoundError as error:
-        raise StorageError(f"{folder} is not the folder of a sweep (no {PLAN_FILE}); see `eqntk runs list`.") from error
+        raise StorageError(
+            f"{folder} is not the folder of a sweep (no {MANIFEST_FILE}); see `eqntk runs list`."
+        ) from error
     except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError, AttributeError) as error:
         raise StorageError(f"{path} is damaged ({error}); the runs in it go on with eqntk train --resume.") from error
 
 
-def states(folder: Path, plan: Plan) -> list[tuple[Job, RunSummary | None]]:
+def states(folder: Path, manifest: Manifest) -> list[tuple[Job, RunSummary | None]]:
     """Every job and how far it is; None before it has begun."""
-    return [(job, _summary(folder / job.folder)) for job in plan.jobs]
+    return [(job, _summary(folder / job.folder)) for job in manifest.jobs]
 
 
 def _summary(folder: Path) -> RunSummary | None:
