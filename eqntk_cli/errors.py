@@ -25,3 +25,11 @@ class NumericalError(UserError):
 
 class StorageError(UserError):
     """A result that cannot be written or read back (full disk, damaged store, run still being written)."""
+
+
+class DiskError(StorageError):
+    """The disk is full or a folder cannot be written; how to go on is added by the command that is running."""
+
+
+class HeldError(StorageError):
+    """Another process is writing there."""

@@ -8,11 +8,13 @@ import pytest
 import eqntk_cli
 
 PACKAGE = Path(eqntk_cli.__file__).parent
-BASE = {"errors", "config"}
+BASE = {"errors", "files", "progress", "config"}
 ORDER = ("groups", "domains", "recursion", "layers", "kernels", "architectures", "training")  # of the theory
 SEES = {  # what a folder may import from, besides itself
     "errors": set(),
-    "config": {"errors"},
+    "files": {"errors"},
+    "progress": set(),
+    "config": {"errors", "files", "progress"},
     **{folder: BASE | set(ORDER[:place]) for place, folder in enumerate(ORDER)},
     "data": BASE | {"groups", "domains"},
     "report": BASE | {"runs"},
@@ -23,7 +25,7 @@ SEES["sweeps"] = SEES["runs"] | {"runs"}
 SEES["cli"] = SEES["sweeps"] | {"sweeps", "report"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 FOLDERS = {file.relative_to(PACKAGE).parts[0] for file in FILES if file.parent != PACKAGE}
-ALWAYS_LIGHT = ("errors", "config")  # read by the command line before anything is computed
+ALWAYS_LIGHT = ("errors", "files", "progress", "config")  # read by the command line before anything is computed
 HEAVY = {"jax", "flax", "optax", "e3nn_jax", "numpy", "scipy", "xarray", "matplotlib", "wandb", "sklearn"}
 
 
@@ -44,7 +46,7 @@ def parsed(file):
 
 
 def test_every_folder_has_its_place():
-    assert {*FOLDERS, "errors"} == set(SEES)
+    assert {*FOLDERS, "errors", "progress"} == set(SEES)
 
 
 @pytest.mark.parametrize("folder", sorted(FOLDERS))
@@ -78,7 +80,7 @@ def test_the_order_has_no_cycle():
 
 @pytest.mark.parametrize("folder", ["cli", "sweeps", *ALWAYS_LIGHT])
 def test_what_the_command_line_reads_first_is_light(folder):
-    files = [PACKAGE / f"{folder}.py"] if folder == "errors" else sorted((PACKAGE / folder).rglob("*.py"))
+    files = [PACKAGE / f"{folder}.py"] if folder in ("errors", "progress") else sorted((PACKAGE / folder).rglob("*.py"))
     if folder == "cli":  # what belongs to one command may be heavier; app imports it when called
         files = [PACKAGE / "cli" / f"{name}.py" for name in ("app", "train", "sweep", "completion", "settings_help")]
     wrong = [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from eqntk_cli.cli.completion import complete_setting
+from eqntk_cli.cli.going_on import going_on
 from eqntk_cli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ def _run(config: "Config", folder: Path) -> None:
     from eqntk_cli.sweeps.job import execute
 
     try:
-        execute(config, folder)
+        with going_on(f"What was computed before is kept; go on with: eqntk train --resume {_shown(folder)}"):
+            execute(config, folder)
     except KeyboardInterrupt:
         kept = (folder / "record.json").exists()
         sys.stderr.write(f"\neqntk: interrupted; go on with: eqntk train --resume {_shown(folder)}\n" if kept else "")

@@ -16,10 +16,11 @@ import yaml
 from jaxtyping import Float, Int
 
 from eqntk_cli.errors import DataError, NumericalError, StorageError
+from eqntk_cli.files.digest import bytes_digest
 from eqntk_cli.report.remote import download, is_remote
 from eqntk_cli.runs.listing import list_runs
 from eqntk_cli.runs.record import RECORD_FILE, Record, read_record
-from eqntk_cli.runs.store import digest, open_predictions
+from eqntk_cli.runs.store import open_predictions
 
 if TYPE_CHECKING:
     import xarray
@@ -125,7 +126,7 @@ class Run:
                 values = self.data["prediction"][block.start : block.stop].values
             except (OSError, ValueError, RuntimeError) as error:
                 raise StorageError(f"{self.folder}: members from {block.start} on are damaged ({error}).") from error
-            if digest(values) != block.sha256:
+            if bytes_digest(values) != block.sha256:
                 raise StorageError(
                     f"{self.folder}: members {block.start} to {block.stop - 1} are not what was written (checksum); "
                     "restore the folder from a copy or make the run again."

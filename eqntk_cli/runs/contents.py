@@ -1,11 +1,14 @@
-"""What makes up a run: the files without which its folder is not whole somewhere else."""
+"""What lies in a run folder, by name; nothing is imported, so that lists of runs stay quick."""
 
 from pathlib import Path
 
-from eqntk_cli.runs.folder import CONFIG_FILE, LOG_FILE
-from eqntk_cli.runs.metrics_file import METRICS_FILE
-from eqntk_cli.runs.record import RECORD_FILE
-from eqntk_cli.runs.store import STORE
+CONFIG_FILE = "config.yaml"
+RECORD_FILE = "record.json"
+METRICS_FILE = "metrics.csv"
+LOG_FILE = "eqntk.log"
+LOCK_FILE = ".lock"
+STORE = "predictions.zarr"
+KERNELS = "kernels.partial"  # tiles of Gram matrices, until the run is done
 
 
 def own_files(folder: Path) -> list[Path]:

@@ -8,13 +8,14 @@ from jaxtyping import Float
 
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.errors import NumericalError, StorageError
+from eqntk_cli.files.digest import bytes_digest
+from eqntk_cli.files.room import Reserve
 from eqntk_cli.models.base import EnsembleModel
 from eqntk_cli.runs.metrics import by_step, metric_rows, write_metrics
 from eqntk_cli.runs.points import evaluation_points
 from eqntk_cli.runs.record import Block
 from eqntk_cli.runs.session import Session
-from eqntk_cli.runs.space import Reserve
-from eqntk_cli.runs.store import EnsembleStore, digest
+from eqntk_cli.runs.store import EnsembleStore
 
 GROWTH = 1e3  # predictions that outgrow their start and the targets by this factor have diverged
 
@@ -74,7 +75,7 @@ def _run_block(
     began = time.monotonic()
     with Reserve(session.folder, store.block_bytes) as reserve:
         values = model.run_block(
-            start, stop, lambda share: session.progress((done + share * (stop - start)) / members, what)
+            start, stop, lambda share: session.progress(done + share * (stop - start), members, what)
         )
         expected = (stop - start, *store.shape[1:])
         if values.shape != expected:
@@ -87,7 +88,7 @@ def _run_block(
             session.save(replace(session.record.with_block(block), invariance_error=error))
     record = session.record
     session.log.info("members %d-%d in %.1f s, sha256 %s", start, stop - 1, block.seconds, block.sha256)
-    session.progress(record.members_done / members, f"{record.members_done} of {members} members")
+    session.progress(record.members_done, members, f"{record.members_done} of {members} members")
     rate = record.member_steps_per_second
     session.tracker.log({"members_done": record.members_done, "progress/member_steps_per_second": rate})
 
@@ -128,7 +129,7 @@ def _keep_intact(session: Session, store: EnsembleStore) -> None:
 
 def _is_intact(store: EnsembleStore, block: Block) -> bool:
     try:
-        return digest(store.read_block(block.start, block.stop)) == block.sha256
+        return bytes_digest(store.read_block(block.start, block.stop)) == block.sha256
     except StorageError:
         return False
 

@@ -13,14 +13,15 @@ from eqntk_cli.config.checks import check
 from eqntk_cli.config.schema import ArchitectureConfig, Config, DatasetConfig
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.errors import ConfigError, StorageError
+from eqntk_cli.files.atomic import make_folder
+from eqntk_cli.files.lock import held
 from eqntk_cli.models.base import EnsembleModel, KernelModel
 from eqntk_cli.runs import provenance
-from eqntk_cli.runs.atomic import disk_errors
+from eqntk_cli.runs.contents import CONFIG_FILE, KERNELS, LOCK_FILE, RECORD_FILE
 from eqntk_cli.runs.ensemble import run_ensemble
-from eqntk_cli.runs.folder import CONFIG_FILE, KERNELS, difference, read_config, write_config
+from eqntk_cli.runs.folder import difference, read_config, write_config
 from eqntk_cli.runs.kernel import discard_kernels, kept_kernels, run_kernel
-from eqntk_cli.runs.lock import locked
-from eqntk_cli.runs.record import RECORD_FILE, Record, read_record, write_record
+from eqntk_cli.runs.record import Record, read_record, write_record
 from eqntk_cli.runs.session import Session, devices, moment
 
 Load = Callable[[DatasetConfig, ArchitectureConfig], DataBundle]
@@ -42,9 +43,8 @@ def execute(config: Config, folder: Path, load: Load | None = None, build: Build
         StorageError: the disk is full, the folder is damaged, or another process is writing it.
     """
     check(config)
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
+    make_folder(folder)
+    with held(folder / LOCK_FILE):
         record = _begin(config, folder)
         if record.state != "running":
             discard_kernels(folder)  # a session may have been killed just before it did so

@@ -14,11 +14,9 @@ from yaml import YAMLError
 
 from eqntk_cli.config.schema import Config
 from eqntk_cli.errors import StorageError
-from eqntk_cli.runs.atomic import disk_errors, write_text
+from eqntk_cli.files.atomic import disk_errors, write_text
+from eqntk_cli.runs.contents import CONFIG_FILE, LOG_FILE
 
-CONFIG_FILE = "config.yaml"
-LOG_FILE = "eqntk.log"
-KERNELS = "kernels.partial"  # tiles of Gram matrices, until the run is done
 LOGGER = "eqntk.runs"
 
 

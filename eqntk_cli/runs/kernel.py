@@ -12,15 +12,15 @@ import numpy as np
 
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.errors import NumericalError
+from eqntk_cli.files.room import require_room
 from eqntk_cli.models.base import KERNEL_SHARE, KernelModel
 from eqntk_cli.models.grams import Grams
-from eqntk_cli.runs.folder import KERNELS
+from eqntk_cli.runs.contents import KERNELS
 from eqntk_cli.runs.metrics import by_step, metric_rows, write_metrics
 from eqntk_cli.runs.points import evaluation_points
 from eqntk_cli.runs.provenance import DECISIVE
 from eqntk_cli.runs.session import Session
-from eqntk_cli.runs.space import require_space
-from eqntk_cli.runs.store import write_kernel_predictions
+from eqntk_cli.runs.store import ROOM, write_kernel_predictions
 
 
 def kept_kernels(session: Session) -> Grams:
@@ -42,8 +42,8 @@ def run_kernel(session: Session, model: KernelModel, data: DataBundle) -> None:
         StorageError: the disk is full.
     """
     points = evaluation_points(data, model.record_steps)
-    require_space(session.folder, points.target.nbytes * len(points.steps))
-    prediction = model.predict(lambda share: session.progress(share, "predictions"))
+    require_room(session.folder, points.target.nbytes * len(points.steps), *ROOM)
+    prediction = model.predict(lambda share: session.progress(share, 1.0, "predictions"))
     if not np.isfinite(prediction.mean).all():
         limit = "unknown" if model.stability_limit is None else f"{model.stability_limit:.6g}"
         raise NumericalError(
@@ -67,5 +67,5 @@ class _ShownPairs:
         self._session = session
 
     def __call__(self, done: int, total: int, kept: int) -> None:
-        self._session.progress.begun = KERNEL_SHARE * kept / total
-        self._session.progress(KERNEL_SHARE * done / total, f"{done} of {total} pairs")
+        share = KERNEL_SHARE / total
+        self._session.progress(share * done, 1.0, f"{done} of {total} pairs", kept=share * kept)

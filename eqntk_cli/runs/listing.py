@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eqntk_cli.errors import StorageError
-from eqntk_cli.runs.lock import is_locked
+from eqntk_cli.files.lock import holder
+from eqntk_cli.runs.contents import LOCK_FILE, RECORD_FILE
 from eqntk_cli.runs.metrics_file import headline
 from eqntk_cli.runs.provenance import host
-from eqntk_cli.runs.record import RECORD_FILE, Record, read_record
+from eqntk_cli.runs.record import Record, read_record
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def summary(folder: Path) -> RunSummary:
         record = read_record(folder)
     except StorageError as error:
         return RunSummary(folder, "damaged", None, error=str(error))
-    abandoned = record.state == "running" and record.host == host() and not is_locked(folder)
+    abandoned = record.state == "running" and record.host == host() and holder(folder / LOCK_FILE) is None
     return RunSummary(folder, "killed" if abandoned else record.state, record, headline(folder), record.error)
 
 

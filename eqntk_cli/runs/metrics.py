@@ -16,8 +16,8 @@ from jaxtyping import Float
 
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.data.metrics import squared_loss, task_metrics
-from eqntk_cli.runs.atomic import write_text
-from eqntk_cli.runs.metrics_file import METRICS_FILE
+from eqntk_cli.files.atomic import write_text
+from eqntk_cli.runs.contents import METRICS_FILE
 
 Row = dict[str, Any]
 _SPLITS = ("train", "test", "ood")

@@ -3,7 +3,8 @@
 import csv
 from pathlib import Path
 
-METRICS_FILE = "metrics.csv"
+from eqntk_cli.runs.contents import METRICS_FILE
+
 _HEADLINES = ("acc", "mae", "loss")
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from eqntk_cli.errors import StorageError
-from eqntk_cli.runs.atomic import write_text
+from eqntk_cli.files.atomic import write_text
+from eqntk_cli.runs.contents import RECORD_FILE
 
 SCHEMA = 1
-RECORD_FILE = "record.json"
 STATES = ("running", "done", "failed", "preempted")
 _LATER = ("haar_samples",)  # what records of earlier programs lack, and what then was not known
 _NEXT = {

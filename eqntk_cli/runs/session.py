@@ -13,11 +13,11 @@ import jax
 
 from eqntk_cli.config.schema import Config
 from eqntk_cli.errors import StorageError, UserError
+from eqntk_cli.progress import Bar, duration
 from eqntk_cli.runs import provenance
-from eqntk_cli.runs.contents import own_files
-from eqntk_cli.runs.folder import KERNELS, logging_to
+from eqntk_cli.runs.contents import KERNELS, own_files
+from eqntk_cli.runs.folder import logging_to
 from eqntk_cli.runs.interrupts import Interrupts
-from eqntk_cli.runs.progress import Progress, duration
 from eqntk_cli.runs.record import Record, write_record
 from eqntk_cli.runs.tracking import NullTracker, Tracker, track_run
 
@@ -31,7 +31,7 @@ class Session:
     """
 
     log: logging.Logger
-    progress: Progress
+    progress: Bar
     tracker: Tracker = NullTracker()
 
     def __init__(self, config: Config, folder: Path, record: Record) -> None:
@@ -44,14 +44,15 @@ class Session:
         self._stack = ExitStack()
 
     def __enter__(self) -> "Session":
-        begun = self.record.members_done / self.record.members if self.record.members else 0.0
         title = f"{self.record.dataset} {self.record.group} {self.record.model}"
         with ExitStack() as stack:
             stack.enter_context(self.interrupts)
             self.log = stack.enter_context(logging_to(self.folder))
-            self.progress = stack.enter_context(Progress(title, begun))
+            self.progress = stack.enter_context(Bar(title))
             self._stack = stack.pop_all()
-        self.log.info("%s %s: %s", "start" if begun == 0 else "resume", self.record.run_id, self.record.command)
+        self.progress(self.record.members_done, self.record.members or 1)
+        begun = "resume" if self.record.seconds > 0 else "start"
+        self.log.info("%s %s: %s", begun, self.record.run_id, self.record.command)
         return self
 
     def __exit__(
@@ -91,7 +92,7 @@ class Session:
     def finish(self) -> None:
         """The run is complete."""
         self.save(self.record.moved_to("done", stopped=moment(), error=None, peak_memory_bytes=peak_memory_bytes()))
-        self.progress(1.0)
+        self.progress(1.0, 1.0)
         self.say(f"done in {duration(self.record.seconds)}: {self.folder}")
         if self.config.tracking.upload:  # last, so that record and log in it are whole
             self.tracker.artifact(f"run-{self.record.run_id}", "run", self.folder, own_files(self.folder), fixed=True)

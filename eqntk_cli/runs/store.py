@@ -10,7 +10,6 @@ Names are stored in zarr's variable-length string type, which xarray opens witho
 compressed, so that the room they need is known before anything is computed.
 """
 
-import hashlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,14 +22,16 @@ import zarr
 from jaxtyping import Float, Int
 
 from eqntk_cli.errors import StorageError
-from eqntk_cli.runs.atomic import disk_errors, flush
-from eqntk_cli.runs.space import require_space
+from eqntk_cli.files.atomic import disk_errors, flush
+from eqntk_cli.files.digest import bytes_digest
+from eqntk_cli.files.room import require_room
+from eqntk_cli.runs.contents import STORE
 
-STORE = "predictions.zarr"
 ENSEMBLE_AXES = ("member", "step", "element", "sample", "output")
 MEAN_AXES = ("kernel", "step", "sample", "output")
 COVARIANCE_AXES = ("kernel", "step", "sample", "sample2")
 _NAMES = np.dtypes.StringDType()
+ROOM = ("the predictions", "ask for fewer members, samples or record_steps")
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class EnsembleStore:
         shape = (members, len(points.steps), len(elements), samples, outputs)
         chunks = (min(block_size, members), *shape[1:])
         blocks = -(-members // chunks[0])
-        require_space(folder, blocks * int(np.prod(chunks)) * np.dtype(dtype).itemsize)
+        require_room(folder, blocks * int(np.prod(chunks)) * np.dtype(dtype).itemsize, *ROOM)
         with disk_errors(folder):
             group = _new_group(folder)
             _array(group, "prediction", ENSEMBLE_AXES, shape, dtype, chunks)
@@ -118,7 +119,7 @@ class EnsembleStore:
             file = self._folder / STORE / self._array.path / chunk
             flush(file)
             flush(file.parent)
-        return digest(values)
+        return bytes_digest(values)
 
     def read_block(self, start: int, stop: int) -> Float[np.ndarray, "member step element sample output"]:
         """The predictions of the members start, ..., stop - 1.
@@ -144,7 +145,7 @@ def write_kernel_predictions(
     Raises:
         StorageError: the disk is full or cannot be written.
     """
-    require_space(folder, mean.nbytes + (0 if covariance is None else covariance.nbytes))
+    require_room(folder, mean.nbytes + (0 if covariance is None else covariance.nbytes), *ROOM)
     with disk_errors(folder):
         group = _new_group(folder)
         _array(group, "mean", MEAN_AXES, mean.shape, mean.dtype.str, (1, *mean.shape[1:]))[:] = mean
@@ -172,11 +173,6 @@ def open_predictions(folder: Path) -> xarray.Dataset:
         key: (each.dims, np.array(each.values.tolist())) for key, each in data.coords.items() if each.dtype == _NAMES
     }
     return data.assign_coords(names)
-
-
-def digest(values: np.ndarray) -> str:
-    """Sha256 of the bytes of an array in C order."""
-    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
 
 
 def _new_group(folder: Path) -> zarr.Group:

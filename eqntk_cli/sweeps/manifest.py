@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eqntk_cli.errors import StorageError
-from eqntk_cli.runs.atomic import disk_errors, write_text
+from eqntk_cli.files.atomic import make_folder, write_text
 from eqntk_cli.runs.listing import RunSummary, summary
 from eqntk_cli.runs.record import RECORD_FILE
 from eqntk_cli.sweeps.expand import Job
@@ -43,8 +43,7 @@ def new_folder(path: Path, stamped: bool) -> Path:
         raise StorageError(
             f"{folder} is there already; give a new folder, or go on with eqntk sweep --resume {folder}."
         )
-    with disk_errors(folder.parent):
-        folder.mkdir(parents=True)
+    make_folder(folder)
     return folder
 
 

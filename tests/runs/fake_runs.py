@@ -127,7 +127,8 @@ def stop_here(place: str) -> None:
 
 def _pause_inside(moment: str) -> None:
     """Make the write of the second block stop at `moment`: before the chunk is safe, or before the record is."""
-    from eqntk_cli.runs import atomic, store
+    from eqntk_cli.files import atomic
+    from eqntk_cli.runs import store
 
     calls = {"chunk": 0, "record": 0}
 

@@ -10,10 +10,10 @@ from killed_kernel import TILES, kernel_config, load_images, stopped_at
 
 from eqntk_cli.errors import NumericalError, StorageError
 from eqntk_cli.kernels.gram.store import GramStore
+from eqntk_cli.progress import Bar
 from eqntk_cli.runs import provenance, store
+from eqntk_cli.runs.contents import KERNELS
 from eqntk_cli.runs.execute import execute, resume
-from eqntk_cli.runs.folder import KERNELS
-from eqntk_cli.runs.progress import Progress
 from eqntk_cli.runs.record import read_record
 
 PROGRAM = Path(__file__).with_name("killed_kernel.py")
@@ -83,13 +83,17 @@ def test_an_interrupted_prediction_says_what_is_kept_and_shows_pairs(tmp_path, w
     said = f"preempted: the kernels so far are kept in {tmp_path}, and a resume goes on from there"
     assert said in capsys.readouterr().err
     shown = []
-    monkeypatch.setattr(Progress, "__call__", lambda self, share, what="": shown.append((share, what, self.begun)))
+
+    def show(_, done, total, what="", kept=0):
+        shown.append((done / total, what, kept))
+
+    monkeypatch.setattr(Bar, "__call__", show)
     resume(tmp_path, load_images)
     assert_same_bytes(tmp_path, whole)
     pairs = 4 * (40 * 41 // 2 + 7 * 40 + 7 * 8 // 2)
     kept = 4 * (10 * 11 // 2 + 3 * 10 * 10)  # the first row of tiles
     begun = pytest.approx(0.9 * kept / pairs)
-    assert shown[0] == (begun, f"{kept} of {pairs} pairs", begun)
+    assert shown[1] == (begun, f"{kept} of {pairs} pairs", begun)
     assert (pytest.approx(0.9), f"{pairs} of {pairs} pairs", begun) in shown
     assert shown[-1][0] == 1
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from eqntk_cli.errors import StorageError
-from eqntk_cli.runs import space, store
-from eqntk_cli.runs.store import EnsembleStore, Points, digest, open_predictions, write_kernel_predictions
+from eqntk_cli.files import room
+from eqntk_cli.files.digest import bytes_digest
+from eqntk_cli.runs import store
+from eqntk_cli.runs.store import EnsembleStore, Points, open_predictions, write_kernel_predictions
 
 STEPS, SAMPLES, OUTPUTS = 3, 6, 2
 SPLIT = ("train", "train", "test", "test", "ood", "ood")
@@ -30,7 +32,7 @@ def test_blocks_return_with_names(tmp_path, dtype):
     middle = block(2, seed=2)
     said = made.write_block(4, last)
     made.write_block(2, middle)
-    assert said == digest(last.astype(dtype)) == digest(EnsembleStore.open(tmp_path).read_block(4, 5))
+    assert said == bytes_digest(last.astype(dtype)) == bytes_digest(EnsembleStore.open(tmp_path).read_block(4, 5))
 
     data = open_predictions(tmp_path)
     assert data.prediction.dims == ("member", "step", "element", "sample", "output")
@@ -97,16 +99,7 @@ def test_missing_and_damaged_stores_are_refused(tmp_path):
 
 
 def test_a_disk_too_small_is_refused_before_anything_is_computed(tmp_path, monkeypatch):
-    monkeypatch.setattr(space.shutil, "disk_usage", lambda _: space.shutil._ntuple_diskusage(10, 9, 1 << 17))
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda _: room.shutil._ntuple_diskusage(10, 9, 1 << 17))
     EnsembleStore.create(tmp_path, points(), ("e",), 4, 2, "float64")
     with pytest.raises(StorageError, match="need 562 KiB and .* has 128 KiB free"):
         EnsembleStore.create(tmp_path, points(), ("e",), 2000, 2, "float64")
-
-
-def test_reserve_holds_the_room_of_a_block(tmp_path):
-    with space.Reserve(tmp_path, 10_000) as reserve:
-        (held,) = tmp_path.iterdir()
-        assert held.stat().st_blocks * 512 >= 10_000
-        reserve.release()
-        assert list(tmp_path.iterdir()) == []
-    assert list(tmp_path.iterdir()) == []

@@ -9,11 +9,12 @@ from fake_runs import BLOCK, MEMBERS, STEPS, FakeEnsemble, FakeKernel, bundle, c
 
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig, GroupConfig, ModelConfig, TrainingConfig
 from eqntk_cli.errors import ConfigError, DataError, NumericalError, StorageError
+from eqntk_cli.files.lock import held
 from eqntk_cli.runs import execute as execute_module
 from eqntk_cli.runs import provenance
+from eqntk_cli.runs.contents import CONFIG_FILE, LOCK_FILE
 from eqntk_cli.runs.execute import execute, resume
-from eqntk_cli.runs.folder import CONFIG_FILE, read_config
-from eqntk_cli.runs.lock import locked
+from eqntk_cli.runs.folder import read_config
 from eqntk_cli.runs.record import read_record
 from eqntk_cli.runs.store import open_predictions
 
@@ -253,5 +254,5 @@ def test_resume_of_something_else(tmp_path):
 
 
 def test_a_folder_in_use_is_refused(tmp_path):
-    with locked(tmp_path), pytest.raises(StorageError, match=r"being written by process \d+ on "):
+    with held(tmp_path / LOCK_FILE), pytest.raises(StorageError, match=r"being written by process \d+ on "):
         execute(config(), tmp_path, never, never)

@@ -1,23 +1,21 @@
-"""Names that do not collide, settings that return, the list of runs, and what is shown of the progress."""
+"""Names that do not collide, settings that return, and the list of runs."""
 
 import io
 import logging
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 from fake_runs import FakeEnsemble, bundle, config, load
-from rich.console import Console
 
 from eqntk_cli.config.schema import ArchitectureConfig, GroupConfig, TrackingConfig
 from eqntk_cli.errors import ConfigError, StorageError
+from eqntk_cli.runs.contents import CONFIG_FILE
 from eqntk_cli.runs.execute import execute
-from eqntk_cli.runs.folder import CONFIG_FILE, difference, logging_to, new_run_folder, read_config, write_config
+from eqntk_cli.runs.folder import difference, logging_to, new_run_folder, read_config, write_config
 from eqntk_cli.runs.listing import list_runs
 from eqntk_cli.runs.metrics import metric_rows
 from eqntk_cli.runs.metrics_file import headline
 from eqntk_cli.runs.points import evaluation_points
-from eqntk_cli.runs.progress import Progress, duration
 from eqntk_cli.runs.record import read_record, write_record
 
 
@@ -89,47 +87,6 @@ def test_no_samples_off_the_distribution():
     points = evaluation_points(data, (0, 3))
     assert points.split == ("train",) * 4 + ("test",) * 3
     assert {row["split"] for row in metric_rows(data, (0,), points.target[None])} == {"train", "test"}
-
-
-def test_lines_where_there_is_no_terminal():
-    now, stream = [0.0], io.StringIO()
-    with Progress("digits c4", begun=0.2, stream=stream, clock=lambda: now[0]) as progress:
-        progress(0.25)  # too early to say anything
-        now[0] = 20.0
-        progress(0.4, "4 of 10 members")
-        now[0] = 21.0
-        progress(0.5)
-    assert stream.getvalue() == "digits c4: 4 of 10 members, 40%, about 1 min 00 s left\n"
-
-
-def test_a_bar_on_a_terminal(monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    monkeypatch.setenv("TERM", "xterm")
-    stream = Terminal()
-    assert Console(file=stream).is_terminal
-    with Progress("digits c4", stream=stream) as progress:
-        progress(0.5, "5 of 10 members")
-        progress.say("a line [with brackets]")
-    assert "50%" in stream.getvalue()
-    assert "5 of 10 members" in stream.getvalue()
-    assert "a line [with brackets]" in stream.getvalue()
-
-
-def test_workers_of_a_sweep_do_not_draw_bars(monkeypatch):
-    stream = io.StringIO()
-    monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr("multiprocessing.current_process", lambda: SimpleNamespace(name="LokyProcess-1"))
-    with Progress("digits c4", stream=stream) as progress:
-        progress(0.5)
-    assert stream.getvalue() == ""
-
-
-@pytest.mark.parametrize(("seconds", "words"), [(7.6, "8 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")])
-def test_durations(seconds, words):
-    assert duration(seconds) == words
 
 
 class FullStream(io.StringIO):

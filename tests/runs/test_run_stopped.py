@@ -14,11 +14,12 @@ import pytest
 from fake_runs import BLOCK, MEMBERS, FakeEnsemble, config, load
 
 from eqntk_cli.errors import StorageError
+from eqntk_cli.files.lock import holder
 from eqntk_cli.runs import store
+from eqntk_cli.runs.contents import LOCK_FILE
 from eqntk_cli.runs.execute import execute, resume
 from eqntk_cli.runs.interrupts import Interrupts
 from eqntk_cli.runs.listing import summary
-from eqntk_cli.runs.lock import is_locked
 from eqntk_cli.runs.record import read_record
 from eqntk_cli.runs.store import open_predictions
 
@@ -59,7 +60,7 @@ def assert_same_bytes(folder, whole):
 @pytest.mark.parametrize("where", ["block", "chunk", "record"])
 def test_kill_minus_nine_then_resume(tmp_path, whole, where):
     with running(tmp_path, where) as process:
-        assert is_locked(tmp_path)
+        assert holder(tmp_path / LOCK_FILE).startswith(f"process {process.pid} on")
         assert summary(tmp_path).state == "running"
         with pytest.raises(StorageError, match=f"being written by process {process.pid} on"):
             resume(tmp_path, load, FakeEnsemble)
@@ -121,7 +122,7 @@ def test_a_full_disk_loses_nothing(tmp_path, whole, monkeypatch, at):
             monkeypatch.setattr(*((store, "flush", full) if at == "flush" else (os, "posix_fallocate", full)))
 
     stops_at = 2 if at == "flush" else 3  # room is asked for before a block is begun
-    with pytest.raises(StorageError, match=r"is full .*is kept: free some space and go on with `eqntk train --resume"):
+    with pytest.raises(StorageError, match=r"is full \(No space left on device\); free some space\.$"):
         execute(config(), tmp_path, load, lambda *given: FakeEnsemble(*given, hook=fills))
     record = read_record(tmp_path)
     assert (record.state, record.members_done) == ("failed", stops_at * BLOCK)

@@ -1,0 +1,92 @@
+"""Files that are either whole or absent: write beside, flush to the disk, rename.
+
+A process can be killed between any two instructions. A file that is written under another name, flushed and then
+renamed is at every moment the old one or the new one, never half of it. Errors of the disk come out as DiskError,
+which says what is wrong; the command that is running adds how to go on.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from eqntk_cli.errors import DiskError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file to write, which takes the place of `path` at the end of the block; an error leaves `path` alone.
+
+    Raises:
+        DiskError: the disk is full or the folder cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with disk_errors(path.parent):
+        try:
+            with beside.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        finally:
+            if beside.is_file():
+                beside.unlink(missing_ok=True)
+        flush(path.parent)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace the file at `path` by `content`, whole or not at all.
+
+    Raises:
+        DiskError: the disk is full or the folder cannot be written.
+    """
+    with whole_file(path) as file:
+        file.write(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace the file at `path` by `text` in UTF-8, whole or not at all; line ends stay as they are.
+
+    Raises:
+        DiskError: the disk is full or the folder cannot be written.
+    """
+    write_bytes(path, text.encode())
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, unless they are there.
+
+    Raises:
+        DiskError: it cannot be made.
+    """
+    with disk_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Ask the operating system to bring a file, or the names in a folder, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn the operating system's errors about `folder` into one line.
+
+    Raises:
+        DiskError: in place of any OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise DiskError(f"the disk that holds {folder} is full ({error.strerror}); free some space.") from error
+        reason = error.strerror or str(error)
+        raise DiskError(f"cannot write in {folder} ({reason}); check that it exists and is yours.") from error

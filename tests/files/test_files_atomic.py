@@ -1,0 +1,44 @@
+"""A file is whole or absent, and what the disk refuses is said in one line."""
+
+import errno
+import os
+
+import pytest
+
+from eqntk_cli.errors import DiskError, StorageError
+from eqntk_cli.files.atomic import disk_errors, make_folder, whole_file, write_bytes, write_text
+
+
+def test_texts_keep_their_bytes(tmp_path):
+    write_text(tmp_path / "a", "ü\r\n\n")
+    write_bytes(tmp_path / "b", b"\0\1")
+    assert (tmp_path / "a").read_bytes() == "ü\r\n\n".encode()
+    assert (tmp_path / "b").read_bytes() == b"\0\1"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_an_error_leaves_the_old_file(tmp_path):
+    write_text(tmp_path / "a", "old")
+    with pytest.raises(RuntimeError, match="bug"), whole_file(tmp_path / "a") as file:  # noqa: PT012
+        file.write(b"new")
+        raise RuntimeError("bug")
+    assert (tmp_path / "a").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk(tmp_path, number):
+    with pytest.raises(DiskError, match=r"the disk that holds \S+ is full \(.*\); free some space\.$"):  # noqa: SIM117
+        with disk_errors(tmp_path):
+            raise OSError(number, os.strerror(number))
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(StorageError, match=r"cannot write in \S+nowhere \(No such file or directory\); check"):
+        write_text(tmp_path / "nowhere" / "a", "")
+    write_text(tmp_path / "file", "")
+    with pytest.raises(DiskError, match="cannot write in"):
+        make_folder(tmp_path / "file" / "below")
+    make_folder(tmp_path / "a" / "b")
+    make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
