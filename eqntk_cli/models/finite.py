@@ -1,9 +1,12 @@
 """The two finite ensembles, put together from one setting so that they correspond layer by layer."""
 
+from collections.abc import Callable
+
 from eqntk_cli.architectures.registry import architecture_module
 from eqntk_cli.layers.network import Network
 from eqntk_cli.models.augmentation import HaarCopies, Orbit
 from eqntk_cli.models.ensemble import FiniteEnsemble
+from eqntk_cli.models.memory import require_room
 from eqntk_cli.models.setting import Setting
 from eqntk_cli.training.ensemble import EnsembleTrainer
 from eqntk_cli.training.optimizer import optimizer
@@ -16,7 +19,10 @@ def gcnn_ensemble(setting: Setting) -> FiniteEnsemble:
     """Group networks on the original data; where every member is invariant, the samples themselves are enough."""
     config, outputs = setting.config, setting.train_y.shape[1]
     module = architecture_module(config.architecture)
-    network = module.group_network(config.architecture, setting.group, setting.data.domain, config.model.width, outputs)
+
+    def network(width: int) -> Network:
+        return module.group_network(config.architecture, setting.group, setting.data.domain, width, outputs)
+
     exact = module.equivariant(config.architecture, setting.group, setting.data.domain)
     evaluation = setting.untouched if exact else setting.orbit
     return _ensemble(setting, network, training=setting.untouched, evaluation=evaluation, invariant=True)
@@ -26,16 +32,24 @@ def augmented_ensemble(setting: Setting) -> FiniteEnsemble:
     """Plain networks on the orbit of the data (or on the data alone: the control)."""
     config, outputs = setting.config, setting.train_y.shape[1]
     module = architecture_module(config.architecture)
-    network = module.plain_network(config.architecture, setting.data.domain, config.model.width, outputs)
+
+    def network(width: int) -> Network:
+        return module.plain_network(config.architecture, setting.data.domain, width, outputs)
+
     return _ensemble(setting, network, setting.augmentation, evaluation=setting.orbit, invariant=False)
 
 
 def _ensemble(
-    setting: Setting, network: Network, training: Orbit | HaarCopies, evaluation: Orbit, invariant: bool
+    setting: Setting,
+    network: Callable[[int], Network],
+    training: Orbit | HaarCopies,
+    evaluation: Orbit,
+    invariant: bool,
 ) -> FiniteEnsemble:
     config = setting.config
+    require_room(network, config.model.width, setting.train_x, training.copies)  # before anything is computed
     trainer = EnsembleTrainer(
-        network=network,
+        network=network(config.model.width),
         objective=setting.objective,
         optimizer=optimizer(config.training, setting.step_size),
         batches=setting.batches,

@@ -1,12 +1,22 @@
-"""How many members fit into memory at once."""
+"""How much memory a member takes, how many members fit into it at once, and the refusal of one that does not fit.
+
+Everything is estimated from shapes, before anything is allocated: the parameters, and what the gradient keeps of
+the forward pass (the residuals of its linearisation).
+"""
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import jax
 import numpy as np
 import psutil
+from jaxtyping import Array
 
-from eqntk_cli.domains.samples import count, take
+from eqntk_cli.domains.samples import Samples, count
+from eqntk_cli.errors import ConfigError
+from eqntk_cli.layers.network import Network, Params
 from eqntk_cli.training.ensemble import EnsembleTrainer
 
 _SHARE = 0.2  # of the free memory, for one block of members
@@ -15,28 +25,86 @@ _COPIES_OF_PARAMETERS = 4  # parameters, gradients, optimiser state and the copy
 _COPIES_OF_ACTIVATIONS = 3  # forward, backward, and what the compiler keeps
 
 
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes of one member: its parameters, and what the gradient of one sample keeps besides them."""
+
+    parameters: int
+    activations: int
+
+    @classmethod
+    def of(cls, network: Network, x: Samples) -> "Footprint":
+        """From the shapes of the parameters, and of what the gradients of one and of two samples keep."""
+        one, two = (jax.tree.map(partial(_shaped, samples), x) for samples in (1, 2))
+        params = jax.eval_shape(network.init, jax.random.key(0), one)
+        kept = [jax.eval_shape(partial(_kept, network), params, samples) for samples in (one, two)]
+        return cls(_bytes(params), _bytes(kept[1]) - _bytes(kept[0]))
+
+    def training(self, samples: int) -> int:
+        """Bytes of one member while it is trained on so many samples at once."""
+        return _COPIES_OF_PARAMETERS * self.parameters + _COPIES_OF_ACTIVATIONS * self.activations * samples
+
+
+def require_room(network: Callable[[int], Network], width: int, x: Samples, samples: int) -> None:
+    """Refuse a width of which not even one member fits into memory; `network` makes the network of a width.
+
+    Raises:
+        ConfigError: with the bytes that one member needs, and the largest width that fits.
+    """
+    available = _available()
+    needed = Footprint.of(network(width), x).training(samples)
+    if needed <= available:
+        return
+    fits, fails = 0, width
+    while fails - fits > 1:
+        middle = (fits + fails) // 2
+        if Footprint.of(network(middle), x).training(samples) <= available:
+            fits = middle
+        else:
+            fails = middle
+    advice = f"widths up to about {fits} fit" if fits else "no width fits; use fewer or smaller samples"
+    raise ConfigError(
+        f"model.width={width} needs {readable(needed)} for one member in training (parameters, gradient, optimiser, "
+        f"activations); {readable(available)} of memory are free: {advice}"
+    )
+
+
+def readable(size: float) -> str:
+    """A number of bytes with its unit."""
+    power = min(int(math.log(max(size, 1), 1000)), 6)
+    return f"{size / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB')[power]}"
+
+
 def members_that_fit(trainer: EnsembleTrainer, members: int) -> int:
     """Members per block, a multiple of the number of devices unless there are fewer members."""
     devices = jax.device_count()
-    fitting = devices * max(1, int(_budget() // _bytes_per_member(trainer)))
+    each = Footprint.of(trainer.network, trainer.train_x).training(count(trainer.train_x))
+    fitting = devices * max(1, int(_budget() // each))
     blocks = math.ceil(members / fitting)
     return min(members, devices * math.ceil(members / blocks / devices))  # blocks of equal size
 
 
 def _budget() -> float:
+    if jax.local_devices()[0].platform == "cpu":
+        return min(_SHARE * _available() / jax.device_count(), _HOST_CEILING)
+    return 3 * _SHARE * _available()
+
+
+def _available() -> float:
+    """Bytes that are free: of the host for a CPU, else of one device."""
     device = jax.local_devices()[0]
     if device.platform == "cpu":
-        return min(_SHARE * psutil.virtual_memory().available / jax.device_count(), _HOST_CEILING)
-    limit = (device.memory_stats() or {}).get("bytes_limit", 8 * 2**30)
-    return 3 * _SHARE * limit
+        return float(psutil.virtual_memory().available)
+    return float((device.memory_stats() or {}).get("bytes_limit", 8 * 2**30))
 
 
-def _bytes_per_member(trainer: EnsembleTrainer) -> float:
-    """Parameters and activations of one member in the largest forward pass."""
-    one = take(trainer.train_x, slice(0, 1))
-    params = jax.eval_shape(trainer.network.init, jax.random.key(0), one)
-    item = np.dtype(trainer.train_y.dtype).itemsize
-    weights = sum(leaf.size for leaf in jax.tree.leaves(params)) * item
-    compiled = jax.jit(trainer.network.apply).lower(params, one).compile().memory_analysis()
-    activations = (compiled.temp_size_in_bytes if compiled else weights) * count(trainer.train_x)
-    return _COPIES_OF_PARAMETERS * weights + _COPIES_OF_ACTIVATIONS * activations
+def _shaped(samples: int, leaf: Array) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct((samples, *leaf.shape[1:]), leaf.dtype)
+
+
+def _kept(network: Network, params: Params, x: Samples) -> object:
+    return jax.vjp(lambda varied: network.apply(varied, x), params)[1]
+
+
+def _bytes(tree: object) -> int:
+    return sum(math.prod(leaf.shape) * np.dtype(leaf.dtype).itemsize for leaf in jax.tree.leaves(tree))
