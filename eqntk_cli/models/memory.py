@@ -16,6 +16,7 @@ from jaxtyping import Array
 
 from eqntk_cli.domains.samples import Samples, count
 from eqntk_cli.errors import ConfigError
+from eqntk_cli.files.room import readable
 from eqntk_cli.layers.network import Network, Params
 from eqntk_cli.training.ensemble import EnsembleTrainer
 
@@ -67,12 +68,6 @@ def require_room(network: Callable[[int], Network], width: int, x: Samples, samp
         f"model.width={width} needs {readable(needed)} for one member in training (parameters, gradient, optimiser, "
         f"activations); {readable(available)} of memory are free: {advice}"
     )
-
-
-def readable(size: float) -> str:
-    """A number of bytes with its unit."""
-    power = min(int(math.log(max(size, 1), 1000)), 6)
-    return f"{size / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB')[power]}"
 
 
 def members_that_fit(trainer: EnsembleTrainer, members: int) -> int:
