@@ -134,7 +134,12 @@ def training(config: Config) -> None:
         "0 with an ensemble (model=ntk has it)",
     )
     if training.step_group is not None:
-        _one_of("training.step_group", training.step_group, (*PLANAR_GROUPS, *ROTATION_GROUPS), "step_size=auto")
+        groups = ROTATION_GROUPS if config.dataset.family in MOLECULE_FAMILIES else PLANAR_GROUPS
+        _one_of("training.step_group", training.step_group, groups, f"dataset={config.dataset.name}")
+    order, cyclic = training.step_group_order, training.step_group == "cn"
+    fine = order is not None and order >= 1 if cyclic else order is None
+    legal = f"{'a number of at least 1' if cyclic else 'null'} with training.step_group={training.step_group or 'null'}"
+    _demand(fine, "training.step_group_order", order, legal)
     if model.name == "ntk":
         needed = "with model=ntk, which predicts full-batch gradient descent on the mean squared error"
         _demand(training.optimizer == "gd", "training.optimizer", training.optimizer, f"gd {needed}")

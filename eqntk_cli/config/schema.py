@@ -173,6 +173,7 @@ class TrainingConfig:
     step_size: Any = "auto"
     step_fraction: float = 1.0
     step_group: str | None = None  # whose orbit sets step_size=auto; None: the run's own group
+    step_group_order: int | None = None  # step_group=cn: number of its rotations
     batch_size: int | None = None  # originals per batch (each with its whole orbit); None: full batch
     output_scale: float = 1.0
     momentum: float = 0.9

@@ -35,29 +35,33 @@ class Grams:
     ) -> None:
         self._folder = folder
         self._settings = dict(settings or {})
-        self._on_pairs = on_pairs
-        self._expected = 0
-        self._done: dict[str, int] = {}
-        self._kept: dict[str, int] = {}
+        self._prefix = ""
+        self._pairs = _Pairs(on_pairs)
+
+    def within(self, part: str) -> "Grams":
+        """The same under names of their own, for matrices that would clash; their pairs are counted together."""
+        grams = Grams(self._folder, self._settings)
+        grams._prefix, grams._pairs = f"{self._prefix}{part}_", self._pairs
+        return grams
 
     @property
     def pairs_done(self) -> int:
         """The pairs of all matrices so far."""
-        return sum(self._done.values())
+        return sum(self._pairs.done.values())
 
     @property
     def pairs_kept(self) -> int:
         """How many of them were there already."""
-        return sum(self._kept.values())
+        return sum(self._pairs.kept.values())
 
     @property
     def pairs_expected(self) -> int:
         """The pairs that all matrices have, as far as it is known."""
-        return max(self._expected, self.pairs_done)
+        return self._pairs.total
 
     def expect(self, pairs: int) -> None:
         """Announce how many pairs all matrices have."""
-        self._expected = pairs
+        self._pairs.expected = pairs
 
     def matrix(
         self,
@@ -68,34 +72,49 @@ class Grams:
         inverse: Sequence[int] | None = None,
         copies: Mapping[str, str] | None = None,
     ) -> KernelBlock:
-        """The kernels of all pairs, see `kernels.gram.gram`; `name` is unique to this matrix.
+        """The kernels of all pairs, see `kernels.gram.matrix.gram`; `name` is unique to this matrix.
 
-        `copies` tells what a side is that holds copies, as in `kernels.gram.Kept`.
+        `copies` tells what a side is that holds copies, as in `kernels.gram.matrix.Kept`.
         """
         if count(x1) == 0:
             nothing = np.empty((0, 0 if x2 is None else count(x2)))
             return KernelBlock(nothing, nothing)
+        name = self._prefix + name
         kept = None
         if self._folder is not None:
             dtype = jax.tree.leaves(x1)[0].dtype
             kept = Kept(self._folder / name, {**self._settings, "matrix": name}, dtype, copies or {})
-        return gram(kernel, x1, x2, Engine(progress=_Counted(self, name)), inverse, kept)
+        return gram(kernel, x1, x2, Engine(progress=_Counted(self._pairs, name)), inverse, kept)
+
+
+class _Pairs:
+    """How many pairs there are of every matrix, by its name."""
+
+    def __init__(self, on_pairs: OnPairs | None) -> None:
+        self.expected = 0
+        self.done: dict[str, int] = {}
+        self.kept: dict[str, int] = {}
+        self._on_pairs = on_pairs
+
+    @property
+    def total(self) -> int:
+        return max(self.expected, sum(self.done.values()))
 
     def count(self, name: str, done: int) -> None:
         """Take note that `done` pairs of one matrix are there; the first time they are those that were kept."""
-        self._kept.setdefault(name, done)
-        self._done[name] = done
+        self.kept.setdefault(name, done)
+        self.done[name] = done
         if self._on_pairs is not None:
-            self._on_pairs(self.pairs_done, self.pairs_expected, self.pairs_kept)
+            self._on_pairs(sum(self.done.values()), self.total, sum(self.kept.values()))
 
 
 class _Counted:
     """The progress of one matrix among others."""
 
-    def __init__(self, grams: Grams, name: str) -> None:
-        self._grams = grams
+    def __init__(self, pairs: _Pairs, name: str) -> None:
+        self._pairs = pairs
         self._name = name
 
     def __call__(self, done: int, total: int) -> None:
         del total
-        self._grams.count(self._name, done)
+        self._pairs.count(self._name, done)

@@ -181,7 +181,7 @@ class InfiniteModel:
     def _pairs(self) -> int:
         """How many pairs of samples all kernels have."""
         setting, relative = self.setting, self.setting.relative
-        pairs = relative.augmented_pairs()  # always: the step size follows from them
+        pairs = relative.augmented_pairs() + setting.step_pairs  # always: the step size follows from them
         if "plain" in self.names:
             pairs += relative.other_pairs(self._covariance, self._collapsed)
         if "group" in self.names and not self._collapsed:

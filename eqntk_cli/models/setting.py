@@ -23,7 +23,7 @@ from eqntk_cli.groups.so3 import SO3
 from eqntk_cli.models.augmentation import EVALUATION_ROTATIONS, HaarCopies, Orbit, sampled_rotations, trivial
 from eqntk_cli.models.grams import Grams
 from eqntk_cli.models.relative import RelativeKernels
-from eqntk_cli.models.step_size import stability_limit, step_size
+from eqntk_cli.models.step_size import stability_limit
 from eqntk_cli.recursion.block import KernelBlock, PairKernel
 from eqntk_cli.training.objective import Objective
 from eqntk_cli.training.schedule import Batches, record_steps
@@ -140,18 +140,28 @@ class Setting:
     @cached_property
     def step_size(self) -> float:
         """The step size, the same for all models."""
-        size = step_size(self.config.training, self._step_limit)
+        training = self.config.training
+        automatic = training.step_size == "auto"
+        size = training.step_fraction * self._step_setting.limit / 2 if automatic else float(training.step_size)
         if self.config.training.optimizer in ("gd", "sgd") and not np.isfinite(size):
             raise NumericalError(f"the step size came out as {size}; the kernel of the training data is not finite")
         return size
 
     @property
-    def _step_limit(self) -> float:
-        """The limit that sets the step size; a control with another group keeps the step of the runs it belongs to."""
-        group = self.config.training.step_group
-        if group is None or group == self.config.group.name:
-            return self.limit
-        return Setting(replace(self.config, group=GroupConfig(group)), self.data).limit
+    def step_pairs(self) -> int:
+        """How many pairs of samples the step size of another group needs."""
+        other = self.config.training.step_size == "auto" and self._step_setting is not self
+        return self._step_setting.relative.augmented_pairs() if other else 0
+
+    @cached_property
+    def _step_setting(self) -> "Setting":
+        """Whose stability limit sets the step size: a control with another group keeps the step of its subjects."""
+        training = self.config.training
+        group = GroupConfig(training.step_group or "", training.step_group_order)
+        if training.step_group is None or group == self.config.group:
+            return self
+        name = f"step_{group.name}" if group.order is None else f"step_{group.name}{group.order}"
+        return Setting(replace(self.config, group=group), self.data, self.grams.within(name))
 
     @cached_property
     def collapse_holds(self) -> bool:

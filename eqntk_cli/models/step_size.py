@@ -9,8 +9,6 @@ import numpy as np
 from jaxtyping import Float
 from scipy.sparse.linalg import eigsh
 
-from eqntk_cli.config.schema import TrainingConfig
-
 _DENSE = 600  # below this size all eigenvalues are as quick as the largest one
 
 
@@ -22,13 +20,6 @@ def stability_limit(augmented: Float[np.ndarray, "copy copy"]) -> float:
         return 2 * samples / float(np.linalg.eigvalsh(symmetric)[-1])
     start = np.ones(samples)  # a fixed start vector: the same answer every time
     return 2 * samples / float(eigsh(symmetric, k=1, v0=start, return_eigenvectors=False)[0])
-
-
-def step_size(training: TrainingConfig, limit: float) -> float:
-    """The step size asked for, or `step_fraction` times half the limit."""
-    if training.step_size == "auto":
-        return training.step_fraction * limit / 2
-    return float(training.step_size)
 
 
 def member_key(seed: int, stream: int, member: int) -> jax.Array:

@@ -9,7 +9,7 @@ from eqntk_cli.report.read import Run
 from eqntk_cli.runs.record import Record
 
 # settings from which the step size or the kernel's own numbers follow; the step size itself is compared
-_DERIVED = ("step_size", "step_fraction", "step_group", "record_steps")
+_DERIVED = ("step_size", "step_fraction", "step_group", "step_group_order", "record_steps")
 _LATER = ("average_pool",)  # settings that runs of earlier programs do not have on record
 _SAME_STEP = 1e-5  # relative; the same step size worked out on two machines
 

@@ -100,9 +100,11 @@ def _jobs(experiment: Experiment, runs: dict[str, dict[str, str]], arguments: Ar
 
 def _following(fixed: dict[str, str], subject: dict[str, str]) -> dict[str, str]:
     """A control with another group keeps the step of its subjects, whatever group the command line gives them."""
-    if "training.step_group" in fixed and "group" in subject:
-        return {**fixed, "training.step_group": subject["group"]}
-    return fixed
+    if "training.step_group" not in fixed or "group" not in subject:
+        return fixed
+    order = subject.get("group.order") if subject["group"] == "cn" else "null"
+    followed = {} if order is None else {"training.step_group_order": order}
+    return {**fixed, "training.step_group": subject["group"], **followed}
 
 
 def _chosen(experiment: Experiment, arguments: Arguments) -> dict[str, dict[str, str]]:

@@ -75,6 +75,16 @@ def test_a_run_that_pins_an_axis_is_made_once(experiment):
     assert groups == ["group=c4", "group=c4", "group=c2", "group=d4", "group=d4"]
 
 
+def test_a_control_keeps_the_step_of_the_group_and_of_its_order(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(EXPERIMENT.replace("group: c2,", "group: octahedral, group.order: null, training.step_group: c4,"))
+    words = (f"experiment={file}", "seed=0")
+    cyclic, finite = jobs_of("group=cn", "group.order=3", *words)[-1], jobs_of("group=d4", *words)[-1]
+    step = {"training.step_group=cn", "training.step_group_order=3"}
+    assert step | {"group=octahedral", "group.order=null"} <= set(cyclic.overrides)
+    assert {"training.step_group=d4", "training.step_group_order=null"} <= set(finite.overrides)
+
+
 def test_part_of_an_experiment(experiment):
     assert [job.name for job in jobs_of(experiment, "runs=two", "seed=0")] == ["two"]
 
