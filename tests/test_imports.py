@@ -16,10 +16,11 @@ SEES = {  # what a folder may import from, besides itself
     "progress": set(),
     "config": {"errors", "files", "progress"},
     **{folder: BASE | set(ORDER[:place]) for place, folder in enumerate(ORDER)},
-    "data": BASE | {"groups", "domains"},
-    "report": BASE | {"runs"},
+    "targets": {"errors"},
+    "data": BASE | {"groups", "domains", "targets"},
+    "report": BASE | {"targets", "runs"},
 }
-SEES["models"] = BASE | set(ORDER) | {"data"}
+SEES["models"] = BASE | set(ORDER) | {"targets", "data"}
 SEES["runs"] = SEES["models"] | {"models"}
 SEES["sweeps"] = SEES["runs"] | {"runs"}
 SEES["cli"] = SEES["sweeps"] | {"sweeps", "report"}

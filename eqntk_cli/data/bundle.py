@@ -15,26 +15,10 @@ from jaxtyping import Float, Int
 
 from eqntk_cli.domains.samples import Samples, count
 from eqntk_cli.errors import DataError
+from eqntk_cli.targets.representation import INVARIANT, Representation
+from eqntk_cli.targets.scale import TargetScale
 
 SPLITS = ("train", "test", "ood")
-
-
-@dataclass(frozen=True)
-class TargetScale:
-    """How encoded targets translate back: physical = encoded * scale + mean.
-
-    For a regression the physical value has `unit` (for example meV); for a classification it is the indicator
-    of a class, 0 or 1, whatever the encoding was.
-    """
-
-    name: str
-    unit: str = ""
-    mean: float = 0.0
-    scale: float = 1.0
-
-    def physical(self, encoded: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
-        """The encoded values in physical units."""
-        return np.asarray(encoded, np.float64) * self.scale + self.mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +26,8 @@ class DataBundle:
     """A data set as a run uses it; x arrays (sample, ...) or pytrees of them, y float64 (sample, output).
 
     `ood_y` is NaN where the truth is unknown; labels are integers (sample, label), None for a regression and for
-    off-distribution samples without a known class. `notes` are sentences for the record of a run.
+    off-distribution samples without a known class. `representation` is how targets transform under the group; `notes`
+    are sentences for the record of a run.
     """
 
     name: str
@@ -59,6 +44,7 @@ class DataBundle:
     ood_labels: Int[np.ndarray, "ood label"] | None
     output_names: tuple[str, ...]
     target: TargetScale
+    representation: Representation = INVARIANT
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

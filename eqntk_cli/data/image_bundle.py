@@ -11,10 +11,11 @@ from eqntk_cli.config.schema import DatasetConfig
 from eqntk_cli.data import ood
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.data.images import Normalisation, resized
-from eqntk_cli.data.labels import encode
 from eqntk_cli.data.source import ImageSource
 from eqntk_cli.domains.pixels import PixelGrid
 from eqntk_cli.errors import ConfigError
+from eqntk_cli.targets.labels import encode
+from eqntk_cli.targets.task import Task
 
 _TRAIN_STREAM, _TEST_STREAM, _OOD_STREAM = range(3)
 
@@ -36,13 +37,14 @@ def image_bundle(dataset: DatasetConfig, source: ImageSource) -> DataBundle:
             f"images of {train.shape[1]}x{train.shape[2]} pixels resized to {dataset.image_size} by area averaging"
         )
     train, test = resized(train, dataset.image_size), resized(test, dataset.image_size)
-    train_y, names, scale = encode(train_labels, source.task, source.label_names, dataset.labels)
-    test_y, _, _ = encode(test_labels, source.task, source.label_names, dataset.labels)
+    task = Task.of(source.task)
+    train_y, names, scale = encode(train_labels, task, source.label_names, dataset.labels)
+    test_y, _, _ = encode(test_labels, task, source.label_names, dataset.labels)
     ood_x, known = _off_distribution(dataset, train, test)
     normal = Normalisation.of(train) if dataset.normalise else _unchanged
     return DataBundle(
         name=dataset.name,
-        task=source.task,
+        task=task.name,
         domain=PixelGrid(*train.shape[1:]),
         train_x=normal(train),
         train_y=train_y,

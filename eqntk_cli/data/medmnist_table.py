@@ -14,6 +14,7 @@ from typing import Any
 
 from eqntk_cli.data.entry import Entry, RemoteFile
 from eqntk_cli.errors import DataError
+from eqntk_cli.targets.task import Task
 
 STORED_SIZE = 28
 LARGER_SIZES = (64, 128, 224)
@@ -35,7 +36,7 @@ class Description:
     @property
     def label_columns(self) -> int:
         """The number of columns of the label array: one, or one per label of a multi-label set."""
-        return len(self.label_names) if self.task.startswith("multi-label") else 1
+        return Task.of(self.task).label_columns(len(self.label_names))
 
 
 @cache

@@ -9,14 +9,17 @@ import numpy as np
 from jaxtyping import Float
 
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
-from eqntk_cli.data.bundle import DataBundle, TargetScale
+from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.data.molecule_ood import off_distribution
 from eqntk_cli.data.molecule_source import Molecule, MoleculeSource, Target
 from eqntk_cli.data.molecule_targets import baselines, find_target, values
 from eqntk_cli.domains.molecules import AtomSignals, Molecules
 from eqntk_cli.domains.signals import atom_signals
 from eqntk_cli.domains.sphere import Sphere
-from eqntk_cli.errors import ConfigError, DataError
+from eqntk_cli.errors import ConfigError
+from eqntk_cli.targets.representation import INVARIANT
+from eqntk_cli.targets.scale import TargetScale
+from eqntk_cli.targets.task import REGRESSION
 
 DEFAULT_BANDLIMIT = 4
 _SPLIT_STREAM, _OOD_STREAM = 0, 2
@@ -39,11 +42,11 @@ def molecule_bundle(dataset: DatasetConfig, architecture: ArchitectureConfig, so
     if dataset.normalise:
         scale = _channel_scale(splits[0])
         splits = [AtomSignals(part.signals / scale, part.mask) for part in splits]
-    y_train, y_test, mean, deviation = _standardised(dataset, target, train, test)
+    y_train, y_test, scale_y = _standardised(dataset, target, train, test)
     unknown = np.full((len(ood), 1), np.nan)
     return DataBundle(
         name=dataset.name,
-        task="regression",
+        task=REGRESSION.name,
         domain=Molecules(Sphere(bandlimit, splits[0].signals.shape[-1]), atoms),
         train_x=splits[0],
         train_y=y_train,
@@ -55,7 +58,7 @@ def molecule_bundle(dataset: DatasetConfig, architecture: ArchitectureConfig, so
         test_labels=None,
         ood_labels=None,
         output_names=(target.name,),
-        target=TargetScale(target.name, target.unit, mean, deviation),
+        target=scale_y,
         notes=(*source.notes, *_notes(dataset, target)),
     )
 
@@ -100,17 +103,13 @@ def _channel_scale(train: AtomSignals) -> Float[np.ndarray, " channel"]:
 
 def _standardised(
     dataset: DatasetConfig, target: Target, train: list[Molecule], test: list[Molecule]
-) -> tuple[Float[np.ndarray, "train 1"], Float[np.ndarray, "test 1"], float, float]:
-    """Targets minus baseline with mean 0 and deviation 1 over the training set; that mean and deviation."""
+) -> tuple[Float[np.ndarray, "train 1"], Float[np.ndarray, "test 1"], TargetScale]:
+    """Targets minus baseline, standardised over the training set, and how to read them back."""
     raw_train, raw_test = values(target, train), values(target, test)
     base_train, base_test = baselines(dataset.baseline, target, train, raw_train, test)
-    rest = raw_train - base_train
-    mean, deviation = float(rest.mean()), float(rest.std())
-    if deviation == 0:
-        if len(train) > 1:
-            raise DataError(f"{target.name} is the same for all training molecules; expected different values.")
-        deviation = 1.0
-    return ((rest - mean) / deviation)[:, None], ((raw_test - base_test - mean) / deviation)[:, None], mean, deviation
+    rest_train, rest_test = ((raw - base)[:, None] for raw, base in ((raw_train, base_train), (raw_test, base_test)))
+    scale = INVARIANT.standard(target.name, target.unit, rest_train)
+    return scale.encoded(rest_train), scale.encoded(rest_test), scale
 
 
 def _notes(dataset: DatasetConfig, target: Target) -> list[str]:

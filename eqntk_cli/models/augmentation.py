@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from eqntk_cli.domains.base import Domain, Rotatable
 from eqntk_cli.domains.samples import Samples, concatenate, count, take
 from eqntk_cli.groups.finite import FiniteGroup
 from eqntk_cli.groups.so3 import SO3
 from eqntk_cli.kernels.gram.fingerprint import fingerprint
+from eqntk_cli.targets.representation import INVARIANT, Representation
 
 EVALUATION_ROTATIONS = 8  # of SO(3), the identity included: the orbit on which predictions are read
 
@@ -29,6 +29,7 @@ class Orbit:
 
     group: FiniteGroup
     domain: Domain
+    representation: Representation = INVARIANT  # of the targets
 
     @property
     def copies(self) -> int:
@@ -50,9 +51,9 @@ class Orbit:
         matrices = np.round(np.asarray(self.group.matrices, np.float64), 2) + 0.0  # no -0
         return f"copies {fingerprint(x)} {self.group.name} {fingerprint(matrices)}"
 
-    def targets(self, y: Float[Array, "sample output"]) -> Float[Array, "copy output"]:
-        """The targets of all copies."""
-        return jnp.repeat(y, self.copies, axis=0)
+    def targets(self, y: Float[Any, "sample output"]) -> Float[Any, "copy output"]:
+        """The targets rho_y(g) y of all copies."""
+        return self.representation.moved(y, self.group.matrices).reshape(-1, y.shape[1])
 
 
 @dataclass(frozen=True)
@@ -66,17 +67,21 @@ class HaarCopies:
     domain: Rotatable
     copies: int
     seed: int
+    representation: Representation = INVARIANT  # of the targets
 
     def samples(self, x: Samples) -> Samples:
         """All copies of all samples, (sample·copy, ...)."""
-        drawn = np.asarray(self.group.haar_rotations(jax.random.key(self.seed), self.copies * count(x)))
-        each = drawn.reshape(count(x), self.copies, 3, 3)
-        moved = [self.domain.rotate(each[i], take(x, slice(i, i + 1))) for i in range(count(x))]
+        rotations = self._drawn(count(x))
+        moved = [self.domain.rotate(rotations[i], take(x, slice(i, i + 1))) for i in range(count(x))]
         return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), concatenate(moved))
 
-    def targets(self, y: Float[Array, "sample output"]) -> Float[Array, "copy output"]:
-        """The targets of all copies."""
-        return jnp.repeat(y, self.copies, axis=0)
+    def targets(self, y: Float[Any, "sample output"]) -> Float[Any, "copy output"]:
+        """The targets rho_y(R) y of all copies."""
+        return self.representation.moved(y, self._drawn(len(y))).reshape(-1, y.shape[1])
+
+    def _drawn(self, samples: int) -> Float[np.ndarray, "sample copy 3 3"]:
+        drawn = np.asarray(self.group.haar_rotations(jax.random.key(self.seed), self.copies * samples))
+        return drawn.reshape(samples, self.copies, 3, 3)
 
 
 def trivial(group: FiniteGroup | SO3) -> FiniteGroup:

@@ -175,7 +175,7 @@ class InfiniteModel:
         """The plain kernel, evaluated at the samples themselves and trained on all their copies."""
         relative = self.setting.relative
         every = relative.unmoved(self._covariance, self._collapsed).every()
-        targets = np.repeat(self._targets, self.setting.orbit.copies, axis=0)
+        targets = self.setting.orbit.targets(self._targets)
         return Kernels(relative.augmented, relative.to_copies(), every, targets)
 
     def _pairs(self) -> int:

@@ -25,10 +25,10 @@ from eqntk_cli.models.grams import Grams
 from eqntk_cli.models.relative import RelativeKernels
 from eqntk_cli.models.step_size import stability_limit
 from eqntk_cli.recursion.block import KernelBlock, PairKernel
+from eqntk_cli.targets.task import Task
 from eqntk_cli.training.objective import Objective
 from eqntk_cli.training.schedule import Batches, record_steps
 
-_PROBABILITY_TASKS = ("multi-class", "binary-class", "ordinal-regression")
 _ROTATION_SEED = 20_000  # of the rotations that stand for SO(3) where a list of elements is needed
 
 
@@ -72,7 +72,7 @@ class Setting:
         """
         y = self.data.train_y
         if self.config.training.loss == "cross_entropy":
-            if self.data.task not in _PROBABILITY_TASKS or y.shape[1] < 2:
+            if not Task.of(self.data.task).has_probabilities(y.shape[1]):
                 raise ConfigError(
                     f"training.loss=cross_entropy needs one output per class; {self.data.name} has task "
                     f"{self.data.task} with {y.shape[1]} output(s). Use training.loss=mse, or "
@@ -111,7 +111,7 @@ class Setting:
     @cached_property
     def orbit(self) -> Orbit:
         """The whole group, acting on the data."""
-        return Orbit(self.listed_group, self.data.domain)
+        return Orbit(self.listed_group, self.data.domain, self.data.representation)
 
     @cached_property
     def augmentation(self) -> Orbit | HaarCopies:
@@ -124,13 +124,14 @@ class Setting:
                     f"model.augmentation=haar samples a continuous group; group={self.group.name} is finite. Use "
                     "model.augmentation=orbit"
                 )
-            return HaarCopies(self.group, self.data.domain, self.config.model.haar_samples, self.config.seed)
+            data, model = self.data, self.config.model
+            return HaarCopies(self.group, data.domain, model.haar_samples, self.config.seed, data.representation)
         return self.orbit
 
     @cached_property
     def untouched(self) -> Orbit:
         """The identity alone."""
-        return Orbit(trivial(self.group), self.data.domain)
+        return Orbit(trivial(self.group), self.data.domain, self.data.representation)
 
     @cached_property
     def limit(self) -> float:

@@ -15,9 +15,9 @@ import numpy as np
 from jaxtyping import Float
 
 from eqntk_cli.data.bundle import DataBundle
-from eqntk_cli.data.metrics import squared_loss, task_metrics
 from eqntk_cli.files.atomic import write_text
 from eqntk_cli.runs.contents import METRICS_FILE
+from eqntk_cli.targets.task import Task, squared_loss
 
 Row = dict[str, Any]
 _SPLITS = ("train", "test", "ood")
@@ -27,7 +27,8 @@ def metric_rows(
     data: DataBundle, steps: tuple[int, ...], mean: Float[np.ndarray, "step sample output"], loss: str = "mse"
 ) -> list[Row]:
     """The rows for the mean prediction on the samples train, test, ood, in this order."""
-    rows = []
+    task, rows = Task.of(data.task), []
+    unit = f"_{task.unit(data.target)}" if task.unit(data.target) else ""
     for number, step in enumerate(steps):
         first = 0
         for split in _SPLITS:
@@ -38,8 +39,9 @@ def metric_rows(
                 continue
             labels = getattr(data, f"{split}_labels")
             value = squared_loss(prediction, target) if loss == "mse" else _cross_entropy(data, prediction, target)
-            metrics = task_metrics(data.task, prediction, target, labels, data.target)
-            rows.append({"step": step, "split": split, "loss": value, **metrics})
+            metrics = task.metrics(prediction, target, labels, data.target)
+            named = {name + unit: metric for name, metric in metrics.items()}
+            rows.append({"step": step, "split": split, "loss": value, **named})
     return rows
 
 

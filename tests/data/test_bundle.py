@@ -4,9 +4,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from eqntk_cli.data.bundle import DataBundle, TargetScale
+from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.domains.pixels import PixelGrid
 from eqntk_cli.errors import DataError
+from eqntk_cli.targets.scale import TargetScale
 
 
 class Masked(NamedTuple):

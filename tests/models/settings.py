@@ -10,8 +10,9 @@ from eqntk_cli.config.schema import (
     ModelConfig,
     TrainingConfig,
 )
-from eqntk_cli.data.bundle import DataBundle, TargetScale
+from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.domains.pixels import PixelGrid
+from eqntk_cli.targets.scale import TargetScale
 
 GAINS = {"W_std": [1.3, 1.1, 0.9], "b_std": [0.2, 0.1, 0.05]}
 

@@ -8,7 +8,7 @@ import pytest
 
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig, GroupConfig, ModelConfig, TrainingConfig
 from eqntk_cli.config.schema import Config as RunConfig
-from eqntk_cli.data.bundle import DataBundle, TargetScale
+from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.domains.molecules import AtomSignals, Molecules
 from eqntk_cli.domains.samples import count, take
 from eqntk_cli.domains.sphere import Sphere
@@ -18,6 +18,7 @@ from eqntk_cli.models.grams import Grams
 from eqntk_cli.models.infinite import InfiniteModel
 from eqntk_cli.models.setting import Setting
 from eqntk_cli.recursion.block import KernelBlock
+from eqntk_cli.targets.scale import TargetScale
 from tests.models.settings import bundle, config
 
 ROUNDING = 1e-12  # of the largest entry: sums of some thousand terms in another order

@@ -16,9 +16,10 @@ from eqntk_cli.config.schema import (
     TrackingConfig,
     TrainingConfig,
 )
-from eqntk_cli.data.bundle import DataBundle, TargetScale
+from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.models.base import KernelPrediction
 from eqntk_cli.runs.execute import execute
+from eqntk_cli.targets.scale import TargetScale
 
 STEPS = (0, 1, 4)
 MEMBERS, BLOCK = 7, 2  # the last block is smaller than the others

@@ -8,10 +8,11 @@ import numpy as np
 from fake_runs import config, stop_here
 
 from eqntk_cli.config.schema import ArchitectureConfig, Config, ModelConfig
-from eqntk_cli.data.bundle import DataBundle, TargetScale
+from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.domains.pixels import PixelGrid
 from eqntk_cli.kernels.gram.store import GramStore
 from eqntk_cli.runs.execute import execute
+from eqntk_cli.targets.scale import TargetScale
 
 SIZES = {"train": 40, "test": 5, "ood": 2}
 TILES = {"train": 10, "cross": 1, "rest": 1}  # forty samples are cut into 4 x 4, of which 10 are on or above

@@ -9,38 +9,38 @@ under one_hot_centred and one (class 1) under raw and pm1. Ordinal grades are cl
 import numpy as np
 from jaxtyping import Float, Int
 
-from eqntk_cli.data.bundle import TargetScale
 from eqntk_cli.errors import DataError
-
-MULTI_LABEL = "multi-label, binary-class"
-BINARY = "binary-class"
+from eqntk_cli.targets.scale import TargetScale
+from eqntk_cli.targets.task import BINARY, Task
 
 
 def encode(
-    labels: Int[np.ndarray, "sample label"], task: str, label_names: tuple[str, ...], encoding: str
+    labels: Int[np.ndarray, "sample label"], task: Task, label_names: tuple[str, ...], encoding: str
 ) -> tuple[Float[np.ndarray, "sample output"], tuple[str, ...], TargetScale]:
     """Targets, the names of the outputs, and the scale that leads from targets back to indicators.
 
     Raises:
         DataError: a label outside the classes, or a wrong number of label columns.
     """
-    columns = len(label_names) if task == MULTI_LABEL else 1
-    largest = 1 if task == MULTI_LABEL else len(label_names) - 1
+    columns, legal = task.label_columns(len(label_names)), task.label_range(len(label_names))
     if labels.ndim != 2 or labels.shape[1] != columns:
-        raise DataError(f"labels have shape {labels.shape}, expected (samples, {columns}) for {task}; check the file.")
-    if labels.size and (labels.min() < 0 or labels.max() > largest):
         raise DataError(
-            f"labels run from {labels.min()} to {labels.max()}, expected 0 to {largest} for {task}; check the file."
+            f"labels have shape {labels.shape}, expected (samples, {columns}) for {task.name}; check the file."
+        )
+    if labels.size and (labels.min() < 0 or labels.max() > legal[-1]):
+        raise DataError(
+            f"labels run from {labels.min()} to {labels.max()}, expected 0 to {legal[-1]} for {task.name}; "
+            "check the file."
         )
     indicators, names = _indicators(labels, task, label_names, encoding)
-    mean, scale = _scale(task, len(label_names), encoding)
-    return (indicators - mean) / scale, names, TargetScale("class indicator", "", mean, scale)
+    scale = _scale(task, len(label_names), encoding)
+    return scale.encoded(indicators), names, scale
 
 
 def _indicators(
-    labels: np.ndarray, task: str, label_names: tuple[str, ...], encoding: str
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    if task == MULTI_LABEL:
+    labels: Int[np.ndarray, "sample label"], task: Task, label_names: tuple[str, ...], encoding: str
+) -> tuple[Float[np.ndarray, "sample output"], tuple[str, ...]]:
+    if task.label_per_class:
         return labels.astype(np.float64), label_names
     one_hot = np.eye(len(label_names))[labels[:, 0]]
     if task == BINARY and encoding != "one_hot_centred":
@@ -48,10 +48,10 @@ def _indicators(
     return one_hot, label_names
 
 
-def _scale(task: str, classes: int, encoding: str) -> tuple[float, float]:
-    """Mean and scale of target = (indicator - mean) / scale."""
-    if encoding == "raw":
-        return 0.0, 1.0
-    if encoding == "pm1":
-        return 0.5, 0.5
-    return (0.5 if task == MULTI_LABEL else 1 / classes), 1.0
+def _scale(task: Task, classes: int, encoding: str) -> TargetScale:
+    mean, scale = {
+        "raw": (0.0, 1.0),
+        "pm1": (0.5, 0.5),
+        "one_hot_centred": (0.5 if task.label_per_class else 1 / classes, 1.0),
+    }[encoding]
+    return TargetScale("class indicator", "", mean, scale)

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from eqntk_cli.data.labels import encode
 from eqntk_cli.errors import DataError
+from eqntk_cli.targets.labels import encode
+from eqntk_cli.targets.task import Task
 
 THREE = ("a", "b", "c")
 TWO = ("no", "yes")
@@ -24,7 +25,7 @@ TWO = ("no", "yes")
     ],
 )
 def test_encodings_written_out(task, names, labels, encoding, expected):
-    targets, output_names, scale = encode(np.array(labels), task, names, encoding)
+    targets, output_names, scale = encode(np.array(labels), Task.of(task), names, encoding)
     np.testing.assert_allclose(targets, expected, atol=1e-15)
     assert targets.dtype == np.float64
     assert len(output_names) == targets.shape[1]
@@ -34,7 +35,7 @@ def test_encodings_written_out(task, names, labels, encoding, expected):
 
 
 def test_the_single_output_of_a_binary_task_is_class_1():
-    assert encode(np.array([[1]]), "binary-class", TWO, "pm1")[1] == ("yes",)
+    assert encode(np.array([[1]]), Task.of("binary-class"), TWO, "pm1")[1] == ("yes",)
 
 
 @pytest.mark.parametrize(
@@ -49,4 +50,4 @@ def test_the_single_output_of_a_binary_task_is_class_1():
 )
 def test_labels_that_are_no_classes_are_refused(labels, task, words):
     with pytest.raises(DataError, match=words):
-        encode(np.array(labels), task, THREE, "raw")
+        encode(np.array(labels), Task.of(task), THREE, "raw")
