@@ -72,7 +72,8 @@ class InfiniteModel:
     @property
     def notes(self) -> tuple[str, ...]:
         """Which route was taken, and what it costs in exactness."""
-        return (f"kernel by route {self.setting.pair.route}", *self.setting.pair.notes)
+        route = "in the collapsed form" if self.setting.pair.route == "collapsed" else "by the full recursion"
+        return (f"kernel computed {route}", *self.setting.pair.notes)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ Conventions (series, units, names of the models) are those of `eqntk_cli.report.
 
 from dataclasses import dataclass
 
+UNMOVED = "unmoved"  # f(x)
+ORBIT_MEAN = "orbit mean"  # mean over the group of f(g x)
 Series = tuple[float, ...]  # one number per recorded step unless said otherwise
 
 
@@ -56,6 +58,7 @@ class TaskMetrics:
     member: float | None  # last step: mean over members of the metric of one member
     member_error: float | None  # its standard error
     member_spread: float | None  # standard deviation over members
+    inputs: str = UNMOVED  # or ORBIT_MEAN, by which coupled ensembles are compared
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,9 @@ def _section(
 ) -> dict[str, object]:
     steps = tables["steps"]
     folded = []
+    if pair.unmoved is not None:
+        table = step_table_of(pair, steps, "unmoved inputs", comparison=pair.unmoved.name, split=pair.unmoved.split)
+        folded.append(_titled(table, "Step by step, means at the unmoved inputs instead of the orbit means"))
     if pair.ood is not None:
         table = step_table_of(pair, steps, comparison=pair.ood.name, split="ood")
         folded.append(_titled(table, "Step by step, off the distribution (ood)"))
@@ -137,7 +140,7 @@ def _figures(figures: Sequence["Rendered"]) -> dict[str, list[dict]]:
     for at, rendered in enumerate(figures):
         drawing = rendered.drawing
         entry = {"name": drawing.name, "title": drawing.title, "caption": drawing.caption}
-        # the SVG is our own drawing; user's words in it are outlines of letters, or escaped by inline()
+        # the SVG is our own drawing; user's words in it are text that the SVG writer escapes, or escaped by inline()
         entry["svg"] = Markup(rendered.inline(f"f{at}"))  # noqa: S704
         sections.setdefault(drawing.section, []).append(entry)
     return sections

@@ -67,14 +67,14 @@ class MeanComparison:
     upper_bound: Series  # one-sided 95 % bound of the true RMS distance: equivalent where it is below `margin`
     reference_rms: Series  # RMS of mu_t, or of the pooled ensemble mean
     margin: Series  # margin fraction times reference_rms
-    equivalent: tuple[bool, ...]
+    equivalent: tuple[bool | None, ...]  # None at step 0, which is no step of the verdict
     p_step: Series  # of "same mean" at this step alone
     p_corrected: Series  # the same, corrected for the number of steps
     p_value: float  # over all steps t > 0: the smallest corrected one
     power_one_floor: float  # predicted chance to reject for a difference of one noise floor shaped like the mean
     members_to_decide: tuple[
         int | None, ...
-    ]  # per step, 80 % power for the verdict the estimate points to; None: > 10^7
+    ]  # per step, 80 % power for the verdict the estimate points to; None: > 10^7, and at step 0
     member_rms: Series  # paired: RMS of one member's difference; else the spread sqrt(var_A + var_B)
     member_rms_error: Series  # its standard error
     effective_points: Series  # (tr V)^2 / tr V^2: how many independent directions the points amount to
@@ -122,6 +122,7 @@ class PairAnalysis:
     test: MeanComparison
     ood: MeanComparison | None
     train: MeanComparison | None
+    unmoved: MeanComparison | None  # coupled: the test points once more, at the inputs as they are
     theory: tuple[MeanComparison, ...]  # each ensemble against mu_t (test split, then ood)
     variances: tuple[VarianceComparison, ...]
     orbits: tuple[OrbitStatistics, ...]

@@ -1,6 +1,6 @@
 """Everything that is measured on one matched pair and its controls."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from jaxtyping import Float
 from eqntk_cli.errors import DataError
 from eqntk_cli.report.coupled import common_members, require_equal_starts
 from eqntk_cli.report.examples import orbit_examples, parity, trajectories
-from eqntk_cli.report.findings import OrbitStatistics, TaskMetrics, VarianceComparison
+from eqntk_cli.report.findings import ORBIT_MEAN, OrbitStatistics, TaskMetrics, VarianceComparison
 from eqntk_cli.report.match import Control, Pair
 from eqntk_cli.report.model import ControlAnalysis, MeanComparison, Outcome, PairAnalysis
 from eqntk_cli.report.read import SPLITS, Run
@@ -19,7 +19,7 @@ from eqntk_cli.report.statistics.comparison import Comparison, Settings
 from eqntk_cli.report.statistics.orbit import orbit_statistics
 from eqntk_cli.report.statistics.scaling import member_scaling
 from eqntk_cli.report.statistics.task import Task, task_metrics
-from eqntk_cli.report.statistics.variance import compare_variance
+from eqntk_cli.report.statistics.variance import compare_variance, finite_width
 from eqntk_cli.report.theory import KERNEL_OF, Theory
 from eqntk_cli.report.verdict import judge
 
@@ -76,7 +76,7 @@ def analyse_pair(pair: Pair, name: str, ensembles: Ensembles, settings: Settings
         pair: the runs.
         name: unique within the report.
         ensembles: what was read before.
-        settings: what was chosen before looking.
+        settings: margin, level and resampling.
     """
     a, b = ensembles.both(pair.augmented, pair.gcnn)
     theory = None if pair.theory is None else Theory.of(pair.theory)
@@ -84,6 +84,7 @@ def analyse_pair(pair: Pair, name: str, ensembles: Ensembles, settings: Settings
     if test is None:
         raise DataError(f"{a.run.folder} has no test samples; make the run again with dataset.n_test above 0.")
     run = pair.gcnn
+    variances = tuple(_variances(a, b, theory))
     analysis = PairAnalysis(
         name=name,
         title=_title(pair),
@@ -96,8 +97,9 @@ def analyse_pair(pair: Pair, name: str, ensembles: Ensembles, settings: Settings
         test=test,
         ood=_compare(a, b, theory, "ood", settings),
         train=_compare(a, b, theory, "train", settings),
+        unmoved=_compare(a, b, theory, "test", settings, IDENTITY) if pair.coupled else None,
         theory=tuple(_against_theory(a, b, theory, settings)),
-        variances=tuple(_variances(a, b, theory)),
+        variances=variances,
         orbits=tuple(_orbits(a)),
         metrics=tuple(_metrics(a, b, theory)),
         trajectories=trajectories(a, b, theory),
@@ -111,19 +113,30 @@ def analyse_pair(pair: Pair, name: str, ensembles: Ensembles, settings: Settings
             test.noise_floor[-1],
         ),
         controls=tuple(_control(control, ensembles, theory, settings) for control in pair.controls),
-        notes=tuple(_notes(a, b, pair)),
+        notes=(*_notes(a, b, pair), *_departures(variances, run)),
     )
     return PairResult(pair, analysis, _differences(a, b, theory))
 
 
-def _compare(a: Reduced, b: Reduced, theory: Theory | None, split: str, settings: Settings) -> MeanComparison | None:
-    """Augmented against gcnn ensemble on one split; None if it has no samples."""
+def _compare(
+    a: Reduced, b: Reduced, theory: Theory | None, split: str, settings: Settings, inputs: str | None = None
+) -> MeanComparison | None:
+    """Augmented against gcnn ensemble on one split; None if it has no samples.
+
+    Args:
+        a: augmented ensemble.
+        b: gcnn ensemble.
+        theory: sets the margin, where it is known.
+        split: which samples.
+        settings: margin, level and resampling.
+        inputs: IDENTITY or SYMMETRISED; orbit means where the ensembles are coupled, unless given.
+    """
     places = b.places(split)
     if len(places) == 0:
         return None
     mu = None if theory is None else theory.mean(theory.kernel_for("gcnn_ensemble"), places)
     kind = "paired" if b.run.record.coupling == "shared" else "independent"
-    sample_a, sample_b = a.samples[split, _kind(a)], b.samples[split, IDENTITY]
+    sample_a, sample_b = a.samples[split, inputs or _kind(a)], b.samples[split, IDENTITY]
     comparison = Comparison("paired" if kind == "paired" else "independent", sample_a, sample_b, mu, settings)
     return comparison.run(BETWEEN, split, b.run.steps)
 
@@ -188,6 +201,10 @@ def _metrics(a: Reduced, b: Reduced, theory: Theory | None) -> Iterator[TaskMetr
             labels = (ensemble.run.record.model, split)
             mean, sample = ensemble.mean[:, places], ensemble.samples[split, IDENTITY]
             yield from task_metrics(labels, run.steps, task, mean, target, label, sample, ensemble.last[:, places])
+        if (split, SYMMETRISED) in a.samples:
+            labels, mean = (a.run.record.model, split), a.orbit_mean.mean(axis=1)[:, places]
+            sample = a.samples[split, SYMMETRISED]
+            yield from task_metrics(labels, run.steps, task, mean, target, label, sample, inputs=ORBIT_MEAN)
         if theory is not None:
             mu = theory.mean(theory.kernel_for("gcnn_ensemble"), places).reshape(len(run.steps), len(places), -1)
             yield from task_metrics(("ntk", split), run.steps, task, mu, target, label)
@@ -236,6 +253,11 @@ def _notes(a: Reduced, b: Reduced, pair: Pair) -> Iterator[str]:
         yield from (f"{pair.theory.name}: {note}" for note in pair.theory.record.notes)
     if b.run.record.training.get("loss") == "cross_entropy" and not b.run.record.training.get("centred"):
         yield "cross-entropy without centring: no agreement is expected by theory; this is a measurement"
+
+
+def _departures(variances: Iterable[VarianceComparison], run: Run) -> Iterator[str]:
+    """The measured variances that finite width alone explains, named."""
+    yield from filter(None, (finite_width(found, run.record.width or 0) for found in variances))
 
 
 def _task(run: Run) -> Task:

@@ -53,7 +53,7 @@ VERDICTS: Final[dict[str, tuple[str, str, str]]] = {  # word shown, light, dark
 }
 
 RC: Final[dict[str, Any]] = {
-    "font.family": "DejaVu Sans",  # shipped with matplotlib: the same metrics on every machine
+    "font.family": ["DejaVu Sans", "sans-serif"],  # the first comes with matplotlib: the same lay-out everywhere
     "font.size": 7.5,
     "axes.titlesize": 8,
     "axes.titleweight": "bold",
@@ -97,7 +97,7 @@ RC: Final[dict[str, Any]] = {
     "savefig.transparent": True,
     "pdf.fonttype": 42,  # TrueType outlines: journals refuse Type 3
     "ps.fonttype": 42,
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",  # text stays text: it can be searched, copied and read aloud
     "svg.hashsalt": "eqntk",  # the same numbers give the same file
     "mathtext.fontset": "dejavusans",
 }

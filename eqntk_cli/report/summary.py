@@ -38,8 +38,8 @@ def conditions(analysis: Analysis) -> str:
             "step, with its standard error; exponents are fitted as N^(-beta)."
         )
     return (
-        f"Margin {setting(analysis.margin)} of the RMS prediction, level {setting(analysis.level)}, both fixed before "
-        f"looking. {controls_line(analysis)}"
+        f"Margin {setting(analysis.margin)} of the RMS prediction, level {setting(analysis.level)}; margin and steps "
+        f"were chosen when the report was made. {controls_line(analysis)}"
     )
 
 
@@ -56,7 +56,7 @@ def facts(pair: PairAnalysis) -> list[tuple[str, str]]:
         (f"95 % bound at the worst step ({integer(verdict.worst_step)})", percent(worst_bound(pair))),
         ("Margin", setting(verdict.margin_fraction)),
         (f"p of equal means ({test.test})", p_value(test.p_value)),
-        ("Power for one noise floor", percent(test.power_one_floor)),
+        ("Chance to see a difference of the size of the noise", percent(test.power_one_floor)),
         ("Controls different", controls_in_words(pair)),
     ]
     if pair.coupled:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from eqntk_cli.report.differences import architecture
-from eqntk_cli.report.findings import Extrapolation, LearningCurve, WidthScaling
+from eqntk_cli.report.findings import UNMOVED, Extrapolation, LearningCurve, WidthScaling
 from eqntk_cli.report.model import MeanComparison
 from eqntk_cli.report.pair import AGAINST, BETWEEN, PairResult, rotations_in_words
 from eqntk_cli.report.statistics.scaling import distance_at, extrapolate, power_law
@@ -61,7 +61,7 @@ def learning_curves(results: Sequence[PairResult]) -> Iterator[LearningCurve]:
             test,
             _frozen(architecture(record)),
         )
-        for metric in result.analysis.metrics:
+        for metric in (metric for metric in result.analysis.metrics if metric.inputs == UNMOVED):
             if metric.split == "test":
                 error = metric.ensemble_error if metric.ensemble_error is not None else float("nan")
                 curve = (*key, metric.model, metric.metric, metric.unit)

@@ -12,6 +12,7 @@ from math import sqrt
 from eqntk_cli.report.model import ControlAnalysis, MeanComparison, Outcome, PairAnalysis, Verdict
 from eqntk_cli.report.statistics.comparison import Settings
 from eqntk_cli.report.statistics.power import MOST
+from eqntk_cli.report.tables.table import p_equation
 
 
 def judge(comparison: MeanComparison, settings: Settings) -> Verdict:
@@ -127,7 +128,7 @@ def _sentence(
     if outcome is Outcome.EQUIVALENT:
         seen = (
             f"; a finite-width difference is detected inside it (up to {100 * size:.2g} % of the RMS prediction, "
-            f"p = {comparison.p_value:.2g})"
+            f"{p_equation(comparison.p_value)})"
             if rejected
             else ""
         )
@@ -137,14 +138,14 @@ def _sentence(
         )
     if outcome is Outcome.DIFFERENT:
         return (
-            f"Different: the means differ (p = {comparison.p_value:.2g} over all steps) by up to {100 * size:.2g} % of "
-            f"the RMS prediction, and equivalence within {percent} fails (bound {bound:.2g} % at step {step})."
+            f"Different: the means differ ({p_equation(comparison.p_value)} over all steps) by up to {100 * size:.2g} "
+            f"% of the RMS prediction, and equivalence within {percent} fails (bound {bound:.2g} % at step {step})."
         )
     have = comparison.members_a if comparison.members_b is None else min(comparison.members_a, comparison.members_b)
     more = f"about {members} members per ensemble" if members is not None else f"more than {MOST:,} members"
     return (
-        f"Undecided with {have} members: no difference is seen (p = {comparison.p_value:.2g}), but it could be up to "
-        f"{bound:.2g} % of the RMS prediction at step {step} where the margin is {percent}; {more} would decide."
+        f"Undecided with {have} members: no difference is seen ({p_equation(comparison.p_value)}), but it could be up "
+        f"to {bound:.2g} % of the RMS prediction at step {step} where the margin is {percent}; {more} would decide."
     )
 
 

@@ -18,6 +18,7 @@ from eqntk_cli.report.findings import (
 )
 from eqntk_cli.report.model import SCHEMA, Analysis, ControlAnalysis, MeanComparison, Outcome, PairAnalysis, Verdict
 from eqntk_cli.report.provenance import Provenance, RunInfo, Unmatched
+from eqntk_cli.report.statistics.maximum import PValue
 
 STEPS = (0, 1, 3, 10, 30, 100, 300)
 ELEMENTS = ("e", "r90", "r180", "r270")
@@ -84,7 +85,7 @@ def comparison(name: str, split: str = "test", scale: float = 1.0, paired: bool 
         equivalent=tuple(bool(ok) for ok in upper < 0.1 * reference),
         p_step=(0.41, 0.52, 0.33, 0.61, 0.20, 0.44, 0.38) if scale == 1 else (0.0005,) * 7,
         p_corrected=(0.91, 0.92, 0.83, 0.91, 0.70, 0.84, 0.78) if scale == 1 else (0.0005,) * 7,
-        p_value=0.70 if scale == 1 else 0.0005,
+        p_value=PValue(0.70 if scale == 1 else 0.0005, 0.0005),
         power_one_floor=0.83,
         members_to_decide=(None, 120, 110, 96, 90, 96, 150),
         member_rms=tuple(10 * floor),
@@ -113,6 +114,7 @@ def _pair(index: int, title: str, regression: bool, images: bool, outcome: Outco
         test=comparison("augmented - gcnn"),
         ood=comparison("augmented - gcnn", "ood"),
         train=None,
+        unmoved=None,
         theory=tuple(
             comparison(f"{who} - theory", split, members_b=None)
             for split in ("test", "ood")

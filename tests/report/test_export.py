@@ -15,6 +15,7 @@ from eqntk_cli.errors import StorageError
 from eqntk_cli.report import export, files
 from eqntk_cli.report.figures import catalogue
 from eqntk_cli.report.model import SCHEMA, Analysis
+from eqntk_cli.report.statistics.maximum import PValue
 from eqntk_cli.report.tables import tables_of
 from eqntk_cli.report.tables.table import Column, Table, integer, number, p_value, percent, setting
 
@@ -59,9 +60,13 @@ def test_csv_gives_every_number_back() -> None:
     test = [row for row in rows if row["kind"] == "pair" and row["split"] == "test"]
     assert tuple(float(row["rms_distance"]) for row in test) == made.pairs[0].test.rms_distance
     assert tuple(int(row["step"]) for row in test) == made.pairs[0].test.steps
-    assert [row["equivalent"] for row in test] == [str(ok).lower() for ok in made.pairs[0].test.equivalent]
+    assert [row["equivalent"] for row in test] == [_csv_word(ok) for ok in made.pairs[0].test.equivalent]
     assert test[0]["effective_points"] == ""  # nan
     assert {row["kind"] for row in rows} >= {"pair", "theory", "control: no_augmentation"}
+
+
+def _csv_word(value: bool | None) -> str:
+    return "" if value is None else str(value).lower()
 
 
 def test_csv_runs_no_formula_of_a_users_words() -> None:
@@ -127,6 +132,7 @@ def test_numbers_as_people_read_them() -> None:
     ]
     assert [percent(x) for x in (0.0312, 0.0012, 0.0, 9.0, inf)] == ["3.1 %", "0.12 %", "0.0 %", "900.0 %", "-"]
     assert [p_value(x) for x in (0.7, 0.0312, 0.0012, 0.00003)] == ["0.700", "0.031", "0.0012", "3e-05"]
+    assert [p_value(PValue(x, 0.001)) for x in (0.001, 0.002)] == ["<= 0.0010", "0.0020"]  # the smallest of 999
     assert [setting(x) for x in (0.1, 0.05, 0.125)] == ["10 %", "5 %", "12.5 %"]
     assert integer(12345) == "12,345"
 

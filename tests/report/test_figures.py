@@ -42,6 +42,17 @@ def test_svg_is_xml_of_one_column_width(rendered: dict[str, catalogue.Rendered])
         assert root.attrib["width"] == "244.8pt", name  # 3.4 inches
 
 
+def test_words_in_a_drawing_are_text_that_can_be_searched(rendered: dict[str, catalogue.Rendered]) -> None:
+    for name, figure in rendered.items():
+        words = [
+            node.text or "" for node in ElementTree.fromstring(figure.svg).iter("{http://www.w3.org/2000/svg}text")
+        ]
+        assert any(len(one) > 3 for one in words), name
+    drawing = rendered["pair-1-trajectories"].inline("f0")
+    assert "test sample 0, output a" in drawing  # and not "test 0, 2"
+    assert "sans-serif" in drawing  # for readers without the font of the drawing
+
+
 def test_pdf_embeds_truetype_fonts(rendered: dict[str, catalogue.Rendered]) -> None:
     for name, figure in rendered.items():
         assert figure.pdf.startswith(b"%PDF"), name

@@ -30,6 +30,47 @@ def test_coupled_wide_ensembles_are_equivalent_and_the_control_is_not(tmp_path):
     assert {each.model for each in pair.metrics} == {"augmented_ensemble", "gcnn_ensemble", "ntk"}
 
 
+def test_step_zero_is_no_step_of_the_verdict(tmp_path):
+    (pair,) = analyse([str(write_study(tmp_path, WORLD, control=False))], resamples=99).pairs
+    assert pair.test.steps[0] == 0
+    assert pair.test.equivalent[0] is None
+    assert pair.test.members_to_decide[0] is None
+    assert None not in pair.test.equivalent[1:]
+
+
+def test_coupled_pairs_show_orbit_means_and_unmoved_inputs_side_by_side(tmp_path):
+    (pair,) = analyse([str(write_study(tmp_path, WORLD, members=30, coupled=True))], resamples=99).pairs
+    a, b = (
+        draw(WORLD, model, 30, 64, coupled=True).astype(np.float64)[:, :, :, 4:16]
+        for model in ("augmented_ensemble", "gcnn_ensemble")
+    )
+    for found, of_a in ((pair.test, a.mean(axis=2)), (pair.unmoved, a[:, :, 0])):
+        expected = np.sqrt(np.mean((of_a - b[:, :, 0]).mean(axis=0) ** 2, axis=(1, 2)))
+        assert found.paired
+        assert found.rms_distance == pytest.approx(expected, rel=1e-4, abs=1e-7)
+    values = {each.inputs: each.ensemble for each in pair.metrics if _is_accuracy_of_augmented_on_test(each)}
+    label = WORLD.points().label[4:16, 0]
+    for inputs, of_a in (("orbit mean", a.mean(axis=2)), ("unmoved", a[:, :, 0])):
+        assert values[inputs] == pytest.approx(np.mean(of_a.mean(axis=0).argmax(axis=2) == label, axis=1))
+
+
+def _is_accuracy_of_augmented_on_test(found):
+    return (found.model, found.split, found.metric) == ("augmented_ensemble", "test", "acc")
+
+
+def test_a_variance_many_errors_off_is_named_as_finite_width(tmp_path):
+    study = write_study(tmp_path, WORLD, members=60)
+    (pair,) = analyse([str(study)], resamples=99).pairs
+    assert not [note for note in pair.notes if "finite width" in note]
+    values = draw(WORLD, "gcnn_ensemble", 60, 64)
+    mean = values.mean(axis=0)
+    write_ensemble(study / "gcnn-64", WORLD, "gcnn_ensemble", 60, values=mean + 0.4 * (values - mean))
+    (pair,) = analyse([str(study)], resamples=99).pairs
+    named = [note for note in pair.notes if "finite width" in note]
+    assert len(named) == 2  # test and ood points of the group ensemble
+    assert all("variance over members of gcnn_ensemble" in note and "width 64" in note for note in named)
+
+
 def test_numbers_are_those_of_the_arrays(tmp_path):
     """Distances, floors and margins of a report against numpy on the whole predictions."""
     study = write_study(tmp_path, WORLD, members=30)

@@ -5,6 +5,7 @@ from invented import analysis
 
 from eqntk_cli.report.model import Outcome
 from eqntk_cli.report.statistics.comparison import Settings
+from eqntk_cli.report.statistics.maximum import PValue
 from eqntk_cli.report.verdict import controls_hold, first_line, judge, overall
 
 PAIR = analysis().pairs[0]
@@ -51,6 +52,13 @@ def test_the_sentence_of_a_finite_width_difference_has_its_size():
     assert verdict.size == pytest.approx(0.02)  # the root of 0.0004 at step 10; the start does not count
     assert "finite-width difference is detected" in verdict.sentence
     assert "2 % of the RMS prediction" in verdict.sentence
+
+
+def test_a_p_value_at_the_floor_of_the_resampling_is_a_bound():
+    at_floor = replace(comparison((9.0, 0.02, 0.11)), p_value=PValue(0.001, 0.001))
+    assert "(p <= 0.0010 over all steps)" in judge(at_floor, Settings()).sentence
+    above = replace(at_floor, p_value=PValue(0.002, 0.001))
+    assert "(p = 0.0020 over all steps)" in judge(above, Settings()).sentence
 
 
 def test_undecided_says_how_many_members_would_decide():

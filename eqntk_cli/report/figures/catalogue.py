@@ -24,19 +24,21 @@ ACROSS = "across"  # section of the figures that belong to no single pair
 LEARNING = "learning"  # of those of learning curves of kernels
 
 _DISTANCE = (
-    "RMS over the test points of the difference between the two mean predictions. Grey: the distance that equal means "
-    "would show with this many members. Bars: 95 % interval of the true distance. Dashed: the margin. Coloured: the "
-    "controls, which must lie above. Below: the 95 % bound of the true distance in units of the margin; equivalent "
-    "where it is below 1 (shaded)."
+    "RMS over the test points of the difference between the two mean predictions{inputs}. Grey: the distance that "
+    "equal means would show with this many members. Bars: 95 % interval of the true distance. Dashed: the margin. "
+    "Coloured: the controls, which must lie above. Below: the 95 % bound of the true distance in units of the margin; "
+    "equivalent where it is below 1 (shaded)."
 )
 _TRAJECTORIES = (
-    "Prediction of single points during training. Inner band: mean with two standard errors; outer band: one standard "
-    "deviation over members. The means should follow the kernel's mean mu_t; the outer bands need not agree."
+    "Prediction of single points during training, inputs unmoved. Inner band: mean with two standard errors; outer "
+    "band: one standard deviation over members. The means should follow the kernel's mean mu_t; the outer bands need "
+    "not agree."
 )
 _VARIANCE = (
-    "Variance over members, measured (markers, one standard error) and predicted by the infinite-width covariance "
-    "(lines); below, sample by sample at one step, with the line of equality (not for centred training, where the "
-    "limit has no variance). Only the means of the two models agree: their variances differ, and theory gives both."
+    "Variance over members at the unmoved inputs, measured (markers, one standard error) and predicted by the "
+    "infinite-width covariance (lines); below, sample by sample at one step, with the line of equality (not for "
+    "centred training, where the limit has no variance). Only the means of the two models agree: their variances "
+    "differ, and theory gives both."
 )
 _INVARIANCE = (
     "Relative orbit deviation of the augmented ensemble: standard deviation over group elements in units of the RMS "
@@ -44,9 +46,18 @@ _INVARIANCE = (
     "invariant. Below (classifiers): share of moved samples that get the class of the unmoved one."
 )
 _ORBITS = "Samples moved along their orbit and the prediction for each copy at the last step."
-_METRICS = "Task metric of the mean prediction on test points; bar at the last step: one standard error over members."
-_PARITY = "Predicted against true values on test points at the last step; bars: standard deviation over members."
-_MEMBERS = "Distance between the means of the first m members of each ensemble: noise falls like m^(-1/2)."
+_AT_ORBITS = ", coupled: of the augmented ensemble's mean over the orbit of each input from the GCNN's prediction"
+_METRICS = (
+    "Task metric of the mean prediction for the test inputs as they are, not moved by the group{inputs}; bar at the "
+    "last step: one standard error over members."
+)
+_METRICS_AT_ORBITS = (
+    "; dotted: of the augmented ensemble's mean over the orbit of each input, which the verdict compares"
+)
+_PARITY = (
+    "Predicted against true values on unmoved test points at the last step; bars: standard deviation over members."
+)
+_MEMBERS = "Distance between the means{inputs} of the first m members of each ensemble: noise falls like m^(-1/2)."
 _WIDTH = "Scaling with the width n, noise removed; fitted power law with its standard error, and the expected one."
 _EXTRAPOLATION = "Difference of the means extrapolated in 1/n to infinite width, point by point; RMS and noise floor."
 _LEARNING = "Metric of the mean prediction at the last step against the number of training samples."
@@ -119,19 +130,22 @@ def render(drawing: Drawing) -> Rendered | None:
 
 def _of_pair(pair: PairAnalysis, invariance_error: float | None) -> list[Drawing]:
     orbits = _ORBITS
+    at_orbits = _AT_ORBITS if pair.coupled else ""
+    distance, members = _DISTANCE.format(inputs=at_orbits), _MEMBERS.format(inputs=at_orbits)
+    metrics = _METRICS.format(inputs=_METRICS_AT_ORBITS if pair.coupled else "")
     if pair.orbit_examples and all(moved_images(example) is None for example in pair.orbit_examples):
         orbits += " The runs hold no images of them (or the group is no set of turns and mirrors), so none are shown."
     invariance = _INVARIANCE
     if invariance_error is not None:
         invariance += f" The GCNN is invariant by construction; measured: {invariance_error:.1g} of its prediction."
     rows = (
-        ("distance", "Distance over training", _DISTANCE, draw_distance, "recorded steps after 0"),
+        ("distance", "Distance over training", distance, draw_distance, "recorded steps after 0"),
         ("trajectories", "Single points", _TRAJECTORIES, draw_trajectories, "predictions of single points"),
         ("variance", "Variance over members", _VARIANCE, draw_variance, "an ntk run with covariance=true"),
         ("invariance", "Invariance under the group", invariance, draw_invariance, "predictions on moved samples"),
         ("orbits", "Samples on their orbit", orbits, draw_orbits, "predictions on moved samples"),
-        ("members", "Distance against members", _MEMBERS, draw_members, "more members"),
-        ("metrics", "Task metrics", _METRICS, draw_metrics, "labels or targets of the test points"),
+        ("members", "Distance against members", members, draw_members, "more members"),
+        ("metrics", "Task metrics", metrics, draw_metrics, "labels or targets of the test points"),
         ("parity", "Predicted and true values", _PARITY, draw_parity, "a regression task"),
     )
     return [

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from eqntk_cli.report.figures.canvas import legend_above, line, log_counts, new_figure, steps_axis
-from eqntk_cli.report.findings import LearningCurve
+from eqntk_cli.report.findings import UNMOVED, LearningCurve, TaskMetrics
 from eqntk_cli.report.model import PairAnalysis
 from eqntk_cli.report.style import look_of
 
@@ -24,7 +24,7 @@ def draw_metrics(pair: PairAnalysis) -> Figure | None:
         for metric in found:
             if (metric.metric, metric.unit) == kind:
                 look = look_of(metric.model)
-                line(panel, metric.steps, metric.ensemble, look, **({"marker": ""} if metric.model == "ntk" else {}))
+                line(panel, metric.steps, metric.ensemble, look, **_changes(metric))
                 if metric.ensemble_error is not None:
                     last = metric.steps[-1], metric.ensemble[-1]
                     panel.errorbar(*last, yerr=metric.ensemble_error, color=look.light, linestyle="none")
@@ -34,6 +34,13 @@ def draw_metrics(pair: PairAnalysis) -> Figure | None:
             panel.set_xlabel("")
     legend_above(figure, axes[0], 3)
     return figure
+
+
+def _changes(metric: TaskMetrics) -> dict[str, str]:
+    """How a series is drawn apart from others of its model: of the kernel without markers, of orbit means dotted."""
+    if metric.inputs != UNMOVED:
+        return {"marker": "", "linestyle": ":", "label": f"{look_of(metric.model).label}, {metric.inputs}"}
+    return {"marker": ""} if metric.model == "ntk" else {}
 
 
 def draw_learning(curves: Sequence[LearningCurve]) -> Figure | None:

@@ -88,7 +88,9 @@ def _draw_predictions(axes: Axes, example: OrbitExample) -> None:
     line(axes, place, _column(example.augmented, output)[: len(place)], augmented)
     axes.set_xticks(place, [shown(name, 8) for name in elements])
     axes.set_xlim(-0.5, len(place) - 0.5)
-    title = axes.set_title(shown(f"{example.split} {example.sample}, output {example.outputs[output]}"), fontsize=6.8)
+    title = axes.set_title(
+        shown(f"{example.split} sample {example.sample}, output {example.outputs[output]}"), fontsize=6.8
+    )
     title.set(parse_math=False, fontweight="normal", color=INK)
     axes.set_ylabel("prediction")
 

@@ -51,7 +51,9 @@ def _draw_point(axes: Axes, point: Trajectory, pair: PairAnalysis) -> None:
         )
     if point.target is not None:
         axes.axhline(point.target, color=MUTED, linewidth=0.7, linestyle=":", label="target")
-    title = axes.set_title(shown(f"{point.split} {point.sample}, {point.output}", 27), fontsize=6.8, color=INK)
+    title = axes.set_title(
+        shown(f"{point.split} sample {point.sample}, output {point.output}", 34), fontsize=6.8, color=INK
+    )
     title.set_parse_math(False)
     title.set_fontweight("normal")
     steps_axis(axes, point.steps)

@@ -31,7 +31,7 @@ FEWEST_SHUFFLED = 24
 
 @dataclass(frozen=True)
 class Settings:
-    """What is chosen before looking."""
+    """What is chosen for a report: margin, level, and how often is resampled."""
 
     margin: float = 0.10  # of the RMS of mu_t, or of the pooled ensemble mean
     level: float = 0.05
@@ -157,13 +157,16 @@ class Comparison:
             upper_bound=tuple(bounds),
             reference_rms=tuple(sqrt(each.reference_squared) for each in distances),
             margin=tuple(margin),
-            equivalent=tuple(bound < limit for bound, limit in zip(bounds, margin, strict=True)),
+            equivalent=tuple(
+                bound < limit if step > 0 else None for step, bound, limit in zip(steps, bounds, margin, strict=True)
+            ),
             p_step=tuple(p_step),
             p_corrected=tuple(p_corrected),
             p_value=test.p_value,
             power_one_floor=test.power,
             members_to_decide=tuple(
-                self._deciding(*each) for each in zip(distances, noises, statistics, margin, intervals, strict=True)
+                self._deciding(*each) if step > 0 else None
+                for step, *each in zip(steps, distances, noises, statistics, margin, intervals, strict=True)
             ),
             member_rms=tuple(sqrt(max(each.member_squared, 0)) for each in distances),
             member_rms_error=tuple(_root_error(each.member_squared, each.member_squared_error) for each in distances),

@@ -10,21 +10,38 @@ The p-value is (1 + number of resamplings at least as extreme) / (1 + resampling
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 _EQUAL = 1 + 1e-5  # two ways to write the same assignment differ by single-precision rounding
+
+
+class PValue(float):
+    """A p-value of a resampling test with the smallest that it can give, `floor` = 1 / (1 + resamplings)."""
+
+    floor: float
+
+    def __new__(cls, value: float, floor: float = 0.0) -> "PValue":
+        """A float in every calculation and file."""
+        made = super().__new__(cls, value)
+        made.floor = floor
+        return made
+
+    @property
+    def at_floor(self) -> bool:
+        """Whether no resampling came near: the true one may be smaller still."""
+        return self <= self.floor
 
 
 @dataclass(frozen=True)
 class MaximumTest:
     """The result over the steps that count (t > 0), in their order."""
 
-    p_step: tuple[float, ...]
-    p_corrected: tuple[float, ...]
+    p_step: tuple[PValue, ...]
+    p_corrected: tuple[PValue, ...]
     power: float
 
     @property
-    def p_value(self) -> float:
+    def p_value(self) -> PValue:
         """Of "the means agree at all steps"."""
         return min(self.p_corrected)
 
@@ -52,6 +69,8 @@ def maximum_test(
     allowed = int(np.floor(level * resamples + 1e-9)) - 1
     threshold = np.sort(largest[1:])[::-1][allowed] if 0 <= allowed < resamples - 1 else np.inf
     power = np.mean(((planted_roots - centre) / scale)[:, 1:].max(axis=0) > threshold)
-    return MaximumTest(
-        tuple(((1 + p_step) / resamples).tolist()), tuple(((1 + p_corrected) / resamples).tolist()), float(power)
-    )
+    return MaximumTest(_p_values(p_step, resamples), _p_values(p_corrected, resamples), float(power))
+
+
+def _p_values(exceeding: Int[np.ndarray, " step"], resamples: int) -> tuple[PValue, ...]:
+    return tuple(PValue((1 + count) / resamples, 1 / resamples) for count in exceeding.tolist())

@@ -12,7 +12,7 @@ from math import sqrt
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from eqntk_cli.report.findings import TaskMetrics
+from eqntk_cli.report.findings import UNMOVED, TaskMetrics
 from eqntk_cli.report.statistics.samples import Sample, point_blocks
 
 _BOOTSTRAPS = 100
@@ -95,6 +95,7 @@ def task_metrics(
     label: Int[np.ndarray, "sample label"] | None,
     sample: Sample | None = None,
     last: Float[np.ndarray, "member sample output"] | None = None,
+    inputs: str = UNMOVED,
 ) -> list[TaskMetrics]:
     """Every metric of the task for one model and split (`labels`).
 
@@ -107,6 +108,7 @@ def task_metrics(
         label: integer truth of a classification; -1 where unknown.
         sample: units of the ensemble, from which the error of the ensemble's metric is bootstrapped.
         last: members one by one after the last step.
+        inputs: what the predictions are of: the samples as they are, or the mean over their orbits.
     """
     series = [task.metrics(each, target, label) for each in mean]
     again = [task.metrics(each, target, label) for each in _bootstrapped(sample, len(steps) - 1, mean[-1].shape)]
@@ -123,6 +125,7 @@ def task_metrics(
             member=float(np.mean([each[name] for each in members])) if members else None,
             member_error=_spread([each[name] for each in members], len(members)),
             member_spread=_spread([each[name] for each in members]),
+            inputs=inputs,
         )
         for name in series[-1]
     ]

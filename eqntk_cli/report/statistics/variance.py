@@ -6,7 +6,7 @@ squared deviations, which makes no use of normality and counts points that move 
 """
 
 from collections.abc import Iterator
-from math import sqrt
+from math import isfinite, sqrt
 
 import numpy as np
 from jaxtyping import Float
@@ -15,6 +15,7 @@ from eqntk_cli.report.findings import VarianceComparison
 from eqntk_cli.report.statistics.samples import Sample
 
 _SAMPLES = 256  # taken at once
+_NAMED = 5.0  # standard errors beyond which the departure of a variance is named
 
 
 def compare_variance(
@@ -53,6 +54,27 @@ def compare_variance(
         scatter_measured=tuple(measured[-1].mean(axis=1).tolist()),
         scatter_error=tuple(scatter.tolist()),
         scatter_predicted=tuple(predicted[-1].tolist()),
+    )
+
+
+def finite_width(found: VarianceComparison, width: int) -> str | None:
+    """Names a measured variance that is many standard errors away from that of infinite width; None where it is not.
+
+    The largest departure over the recorded steps counts, which is why few standard errors are nothing.
+    """
+    apart = [
+        (abs(ratio - 1) / error, ratio, error, step)
+        for ratio, error, step in zip(found.ratio, found.ratio_error, found.steps, strict=True)
+        if error > 0 and isfinite(ratio)
+    ]
+    if not apart or max(apart)[0] < _NAMED:
+        return None
+    deviations, ratio, error, step = max(apart)
+    return (
+        f"variance over members of {found.model}, {found.split} points: {ratio:.2f} +- {error:.2f} of the prediction "
+        f"at step {step}, {deviations:.0f} standard errors away. The prediction is that of infinite width, the "
+        f"networks have width {width}: such a departure is an effect of finite width, expected to shrink as the width "
+        "grows"
     )
 
 

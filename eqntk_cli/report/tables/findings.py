@@ -6,6 +6,7 @@ from eqntk_cli.report.model import Analysis
 from eqntk_cli.report.tables.table import Cell, Column, Table, integer, number, percent
 
 Rows = tuple[tuple[Cell, ...], ...]
+_INPUTS = Column("inputs", "Inputs")
 _PAIR, _MODEL, _SPLIT, _STEP = (
     Column("pair", "Pair"),
     Column("model", "Model"),
@@ -90,7 +91,7 @@ def _orbits(analysis: Analysis) -> Table:
 
 def _metrics(analysis: Analysis) -> Table:
     columns = (
-        *(_PAIR, _MODEL, _SPLIT, _STEP),
+        *(_PAIR, _MODEL, _SPLIT, _INPUTS, _STEP),
         Column("metric", "Metric"),
         Column("unit", "Unit"),
         Column("ensemble", "Ensemble", number),
@@ -100,24 +101,37 @@ def _metrics(analysis: Analysis) -> Table:
         Column("member_spread", "spread", number),
     )
     rows = (
-        (pair.name, found.model, found.split, found.steps[-1], found.metric, found.unit, found.ensemble[-1])
+        (
+            pair.name,
+            found.model,
+            found.split,
+            found.inputs,
+            found.steps[-1],
+            found.metric,
+            found.unit,
+            found.ensemble[-1],
+        )
         + (found.ensemble_error, found.member, found.member_error, found.member_spread)
         for pair in analysis.pairs
         for found in pair.metrics
     )
-    note = "At the last recorded step: the metric of the mean prediction, and of members on their own."
+    note = (
+        "At the last recorded step: the metric of the mean prediction, and of members on their own. Inputs: unmoved "
+        "are the samples as they are; orbit mean is the mean prediction over the orbit of each sample, by which "
+        "coupled ensembles are compared in the verdict."
+    )
     return _table("metrics", "Task metrics at the last step", columns, rows, note)
 
 
 def _metrics_over_time(analysis: Analysis) -> Table:
     columns = (
-        *(_PAIR, _MODEL, _SPLIT, _STEP),
+        *(_PAIR, _MODEL, _SPLIT, _INPUTS, _STEP),
         Column("metric", "Metric"),
         Column("unit", "Unit"),
         Column("value", "Value", number),
     )
     rows = (
-        (pair.name, found.model, found.split, step, found.metric, found.unit, value)
+        (pair.name, found.model, found.split, found.inputs, step, found.metric, found.unit, value)
         for pair in analysis.pairs
         for found in pair.metrics
         for step, value in zip(found.steps, found.ensemble, strict=True)

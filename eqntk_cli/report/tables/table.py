@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import isfinite
 
+from eqntk_cli.report.statistics.maximum import PValue
+
 Cell = str | int | float | bool | None
 ABSENT = "-"
 
@@ -50,10 +52,17 @@ def setting(value: Cell) -> str:
 
 
 def p_value(value: Cell) -> str:
-    """A p-value to four digits after the point; never 0, which no resampling test can give."""
+    """A p-value to four digits after the point; never 0, and "<=" at the smallest that its resamplings can give."""
     if value is None or isinstance(value, str) or not isfinite(value):
         return ABSENT
-    return f"{value:.3f}" if value >= 0.01 else (f"{value:.4f}" if value >= 1e-4 else f"{value:.0e}")
+    digits = f"{value:.3f}" if value >= 0.01 else (f"{value:.4f}" if value >= 1e-4 else f"{value:.0e}")
+    return f"<= {digits}" if isinstance(value, PValue) and value.at_floor else digits
+
+
+def p_equation(value: float) -> str:
+    """A p-value in a sentence: "p = 0.03", "p <= 0.001"."""
+    words = p_value(value)
+    return f"p {words}" if words.startswith("<") else f"p = {words}"
 
 
 def yes_no(value: Cell) -> str:

@@ -18,8 +18,8 @@ _VERDICT = (
     Column("worst_step", "Worst step", integer),
     Column("margin", "Margin", setting),
     Column("p_value", "p, same mean", p_value),
-    Column("finite_width_difference", "Difference seen inside", yes_no),
-    Column("power_one_floor", "Power at one floor", percent),
+    Column("finite_width_difference", "Difference seen within margin", yes_no),
+    Column("power_one_floor", "Would see a difference of the size of the noise", percent),
     Column("members_to_decide", "Members to decide", integer),
     Column("controls", "Controls different"),
 )
@@ -44,18 +44,18 @@ _STEP = (
     Column("step", "Step", integer),
     Column("rms_distance", "Distance D", number),
     Column("noise_floor", "Noise floor", number),
-    Column("unbiased_squared", "D^2 - floor^2", number),
-    Column("unbiased_squared_low", "95 % from", number),
-    Column("unbiased_squared_high", "95 % to", number),
+    Column("unbiased_squared", "D^2 without noise", number),
+    Column("unbiased_squared_low", "D^2, 95 % from", number),
+    Column("unbiased_squared_high", "to", number),
     Column("upper_bound", "Bound", number),
     Column("margin", "Margin", number),
-    Column("equivalent", "Inside", yes_no),
+    Column("equivalent", "Below margin", yes_no),
     Column("p_step", "p, this step", p_value),
     Column("p_corrected", "p, corrected", p_value),
     Column("reference_rms", "RMS of mean", number),
     Column("member_rms", "Per member", number),
     Column("member_rms_error", "its error", number),
-    Column("effective_points", "Directions", number),
+    Column("effective_points", "Independent points", number),
     Column("members_to_decide", "Members to decide", integer),
 )
 
@@ -66,7 +66,8 @@ def verdict_table(analysis: Analysis) -> Table:
         "Largest difference: largest RMS distance with the noise removed, in units of the RMS of the mean prediction "
         "at that step. 95 % bound (at the worst step): the true distance is smaller with 95 % confidence; the pair is "
         "equivalent when it stays below the margin at every recorded step t > 0. p: chance of so large a distance, at "
-        "any of the steps, if both means were the same. Difference seen inside: real, but within the margin."
+        "any of the steps, if both means were the same (<=: the smallest that so many resamplings can give). "
+        "Difference seen within margin: real, but too small to count."
     )
     rows = tuple(_verdict_row(pair) for pair in analysis.pairs)
     return Table("verdicts", "Verdicts", _VERDICT, rows, note)
@@ -87,8 +88,8 @@ def step_table(analysis: Analysis) -> Table:
             rows.extend(_step_row(pair.name, kind, comparison, at) for at in range(len(comparison.steps)))
     note = (
         "D: RMS over points (sample, output) of the difference of the two means. Noise floor: the D that equal means "
-        "would show with these many members. Bound: one-sided 95 % bound of the true distance; inside: bound below "
-        "margin (counts at t > 0). Directions: how many independent points the samples and outputs amount to."
+        "would show with these many members. Bound: one-sided 95 % bound of the true distance. Step 0 is no step of "
+        "the verdict. Independent points: how many the samples and outputs amount to, since neighbours move together."
     )
     return Table("steps", "Step by step", _STEP, tuple(rows), note)
 
@@ -150,6 +151,7 @@ def _control_row(pair: PairAnalysis, control: ControlAnalysis) -> tuple[Cell, ..
 
 def _comparisons(pair: PairAnalysis) -> list[tuple[str, MeanComparison]]:
     own = [("pair", comparison) for comparison in (pair.test, pair.ood, pair.train) if comparison is not None]
+    own += [("unmoved inputs", pair.unmoved)] if pair.unmoved is not None else []
     theory = [("theory", comparison) for comparison in pair.theory]
     return own + theory + [(f"control: {control.control}", control.comparison) for control in pair.controls]
 
