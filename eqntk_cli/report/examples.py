@@ -7,7 +7,6 @@ import numpy as np
 
 from eqntk_cli.report.findings import OrbitExample, Parity, Series, Trajectory
 from eqntk_cli.report.reduce import Reduced
-from eqntk_cli.report.statistics.task import Task
 from eqntk_cli.report.theory import Theory
 
 _TRAJECTORIES = 6
@@ -68,21 +67,21 @@ def orbit_examples(augmented: Reduced, gcnn: Reduced) -> tuple[OrbitExample, ...
     )
 
 
-def parity(reduced: Reduced, task: Task, quantity: str) -> Parity | None:
+def parity(reduced: Reduced) -> Parity | None:
     """Predicted against true test values after the last step; None for a classification."""
-    places = reduced.places("test")
+    places, scale = reduced.places("test"), reduced.run.scale
     target = reduced.run.target[places]
     known = np.isfinite(target)
-    if task.classifies or not known.any():
+    if reduced.run.task.classifies or not known.any():
         return None
     return Parity(
         model=reduced.run.record.model,
         split="test",
-        quantity=quantity,
-        unit=task.unit,
-        target=_series(task.physical(target)[known]),
-        prediction=_series(task.physical(reduced.mean[-1, places])[known]),
-        spread=_series(np.sqrt(reduced.variance[-1, places])[known] * abs(task.scale)),
+        quantity=scale.name,
+        unit=scale.unit,
+        target=_series(scale.physical(target)[known]),
+        prediction=_series(scale.physical(reduced.mean[-1, places])[known]),
+        spread=_series(np.sqrt(reduced.variance[-1, places])[known] * abs(scale.scale)),
     )
 
 

@@ -18,7 +18,7 @@ from eqntk_cli.report.reduce import IDENTITY, SYMMETRISED, Reduced, reduce_run
 from eqntk_cli.report.statistics.comparison import Comparison, Settings
 from eqntk_cli.report.statistics.orbit import orbit_statistics
 from eqntk_cli.report.statistics.scaling import member_scaling
-from eqntk_cli.report.statistics.task import Task, task_metrics
+from eqntk_cli.report.statistics.task import task_metrics
 from eqntk_cli.report.statistics.variance import compare_variance, finite_width
 from eqntk_cli.report.theory import KERNEL_OF, Theory
 from eqntk_cli.report.verdict import judge
@@ -104,7 +104,7 @@ def analyse_pair(pair: Pair, name: str, ensembles: Ensembles, settings: Settings
         metrics=tuple(_metrics(a, b, theory)),
         trajectories=trajectories(a, b, theory),
         orbit_examples=orbit_examples(a, b),
-        parities=tuple(filter(None, (parity(each, _task(run), _quantity(run)) for each in (a, b)))),
+        parities=tuple(filter(None, (parity(each) for each in (a, b)))),
         member_scaling=member_scaling(
             a.samples["test", _kind(a)],
             b.samples["test", IDENTITY],
@@ -186,12 +186,14 @@ def _orbits(a: Reduced) -> Iterator[OrbitStatistics]:
                 a.orbit_variance[:, places],
                 np.square(a.mean[:, places]) + a.variance[:, places],
                 len(a.members),
-                _task(a.run),
+                a.run.task,
+                a.run.scale,
             )
 
 
 def _metrics(a: Reduced, b: Reduced, theory: Theory | None) -> Iterator[TaskMetrics]:
-    task, run = _task(b.run), b.run
+    run = b.run
+    task, scale = run.task, run.scale
     for split in SPLITS:
         places = b.places(split)
         if len(places) == 0:
@@ -200,14 +202,16 @@ def _metrics(a: Reduced, b: Reduced, theory: Theory | None) -> Iterator[TaskMetr
         for ensemble in (a, b):
             labels = (ensemble.run.record.model, split)
             mean, sample = ensemble.mean[:, places], ensemble.samples[split, IDENTITY]
-            yield from task_metrics(labels, run.steps, task, mean, target, label, sample, ensemble.last[:, places])
+            yield from task_metrics(
+                labels, run.steps, task, scale, mean, target, label, sample, ensemble.last[:, places]
+            )
         if (split, SYMMETRISED) in a.samples:
             labels, mean = (a.run.record.model, split), a.orbit_mean.mean(axis=1)[:, places]
             sample = a.samples[split, SYMMETRISED]
-            yield from task_metrics(labels, run.steps, task, mean, target, label, sample, inputs=ORBIT_MEAN)
+            yield from task_metrics(labels, run.steps, task, scale, mean, target, label, sample, inputs=ORBIT_MEAN)
         if theory is not None:
             mu = theory.mean(theory.kernel_for("gcnn_ensemble"), places).reshape(len(run.steps), len(places), -1)
-            yield from task_metrics(("ntk", split), run.steps, task, mu, target, label)
+            yield from task_metrics(("ntk", split), run.steps, task, scale, mu, target, label)
 
 
 def _control(control: Control, ensembles: Ensembles, theory: Theory | None, settings: Settings) -> ControlAnalysis:
@@ -258,14 +262,6 @@ def _notes(a: Reduced, b: Reduced, pair: Pair) -> Iterator[str]:
 def _departures(variances: Iterable[VarianceComparison], run: Run) -> Iterator[str]:
     """The measured variances that finite width alone explains, named."""
     yield from filter(None, (finite_width(found, run.record.width or 0) for found in variances))
-
-
-def _task(run: Run) -> Task:
-    return Task.of(run.record.task, run.record.target)
-
-
-def _quantity(run: Run) -> str:
-    return str((run.record.target or {}).get("name", "target"))
 
 
 def rotations_in_words(pair: Pair) -> str:

@@ -21,6 +21,8 @@ from eqntk_cli.report.remote import download, is_remote
 from eqntk_cli.runs.listing import list_runs
 from eqntk_cli.runs.record import RECORD_FILE, Record, read_record
 from eqntk_cli.runs.store import open_predictions
+from eqntk_cli.targets.scale import TargetScale
+from eqntk_cli.targets.task import REGRESSION, Task
 
 if TYPE_CHECKING:
     import xarray
@@ -41,6 +43,16 @@ class Run:
     def name(self) -> str:
         """The run id."""
         return self.record.run_id
+
+    @property
+    def task(self) -> Task:
+        """What is asked of the networks."""
+        return Task.of(self.record.task or REGRESSION.name)
+
+    @property
+    def scale(self) -> TargetScale:
+        """From targets as the networks saw them to physical values."""
+        return TargetScale.of(self.record.target)
 
     @property
     def is_ensemble(self) -> bool:

@@ -6,13 +6,17 @@ come what a test plants: a bias of order 1/width, a difference of the means, a m
 """
 
 import csv
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from eqntk_cli.runs.record import Block, Record, write_record
 from eqntk_cli.runs.store import EnsembleStore, Points, write_kernel_predictions
+from eqntk_cli.targets.labels import encode
+from eqntk_cli.targets.task import Task
+
+ENCODING = "one_hot_centred"
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class World:
     outputs: tuple[str, ...] = ("benign", "malignant")
     elements: tuple[str, ...] = ("e", "r", "r2", "r3")
     steps: tuple[int, ...] = (0, 1, 3, 10, 30, 100)
-    task: str = "multi-class"  # or regression
+    task: str = "multi-class"  # or any other name that targets.task knows
     directions: int = 5  # independent directions of the noise
     spread: float = 0.3  # standard deviation of the invariant noise
     orbit_spread: float = 0.4  # of the noise that differs along the orbit (augmented ensemble only)
@@ -48,10 +52,17 @@ class World:
             target = generator.normal(size=(self.samples, len(self.outputs)))
             target[self.n_train + self.n_test :] = np.nan
             return Points(self.steps, split, self.outputs, target, None, shown, images)
-        label = generator.integers(len(self.outputs), size=(self.samples, 1))
-        target = np.eye(len(self.outputs))[label[:, 0]] - 1 / len(self.outputs)
+        task, columns = Task.of(self.task), Task.of(self.task).label_columns(len(self.outputs))
+        label = generator.integers(task.label_range(len(self.outputs)).stop, size=(self.samples, columns))
+        target, _, _ = encode(label, task, self.outputs, ENCODING)
         target[self.n_train + self.n_test :], label[self.n_train + self.n_test :] = np.nan, -1
         return Points(self.steps, split, self.outputs, target, label, shown, images)
+
+    def encoding(self) -> dict[str, object]:
+        """The scale of the class indicators, as a record has it."""
+        task = Task.of(self.task)
+        _, _, scale = encode(np.zeros((0, task.label_columns(len(self.outputs))), int), task, self.outputs, ENCODING)
+        return asdict(scale)
 
     def mean(self) -> np.ndarray:
         """mu_t (step, sample, output): grows from 0 towards a noisy version of the target."""
@@ -216,7 +227,7 @@ def _record(world: World, model: str, width: int | None, seed: int) -> Record:
         width=width,
         fingerprint={"train": "aa" * 32, "test": "bb" * 32, "ood": "cc" * 32, "all": f"{world.seed:02x}" * 32},
         task=world.task,
-        target={"name": "u0", "unit": "meV", "mean": 10.0, "scale": 200.0} if regression else None,
+        target={"name": "u0", "unit": "meV", "mean": 10.0, "scale": 200.0} if regression else world.encoding(),
         step_size=0.5,
         stability_limit=1.0,
         record_steps=list(world.steps),

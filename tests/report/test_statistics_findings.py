@@ -1,12 +1,15 @@
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, roc_auc_score
 
 from eqntk_cli.report.statistics.orbit import orbit_statistics
 from eqntk_cli.report.statistics.samples import ArraySample
 from eqntk_cli.report.statistics.scaling import extrapolate, member_scaling, power_law
-from eqntk_cli.report.statistics.task import Task, task_metrics
+from eqntk_cli.report.statistics.task import task_metrics
 from eqntk_cli.report.statistics.variance import compare_variance
+from eqntk_cli.targets.scale import TargetScale
+from eqntk_cli.targets.task import MULTI_CLASS, REGRESSION
+
+INDICATOR = TargetScale("class indicator")
 
 
 def test_power_law_recovers_the_exponent_with_an_honest_error():
@@ -83,12 +86,13 @@ def orbit_of(values, task):
         np.square(values[:, 0]).mean(axis=0)[None],
         len(values),
         task,
+        INDICATOR,
     )
 
 
 def test_orbit_deviation_of_an_invariant_ensemble_is_its_floor():
     generator = np.random.default_rng(4)
-    task = Task("multi-class")
+    task = MULTI_CLASS
     values = 1 + 0.5 * generator.normal(size=(50, 4, 300, 3))
     found = orbit_of(values, task)
     assert found.deviation[0] == pytest.approx(found.deviation_floor[0], rel=0.1)
@@ -101,40 +105,9 @@ def test_orbit_same_prediction_counts_the_elements_that_agree():
     values = np.zeros((2, 4, 3, 2))
     values[..., 0] = 1
     values[:, 2, 1] = (0, 1)  # sample 1 changes class at one of four elements
-    found = orbit_of(values + 1e-9 * np.arange(2)[:, None, None, None], Task("multi-class"))
+    found = orbit_of(values + 1e-9 * np.arange(2)[:, None, None, None], MULTI_CLASS)
     assert found.same_prediction == (pytest.approx(11 / 12),)
     assert found.same_prediction_error[0] == pytest.approx(np.std([1, 0.75, 1]) / np.sqrt(3))
-
-
-def test_classification_metrics_agree_with_scikit_learn():
-    generator = np.random.default_rng(6)
-    label = generator.integers(3, size=(60, 1))
-    prediction = np.eye(3)[label[:, 0]] - 1 / 3 + 0.8 * generator.normal(size=(60, 3))
-    found = Task("multi-class", mean=1 / 3).metrics(prediction, prediction, label)
-    areas = [roc_auc_score(label[:, 0] == k, prediction[:, k]) for k in range(3)]
-    assert found["auc"] == pytest.approx(np.mean(areas))
-    assert found["acc"] == pytest.approx(accuracy_score(label[:, 0], prediction.argmax(1)))
-
-
-@pytest.mark.parametrize("task", [Task("binary-class", mean=0.5, scale=0.5), Task("binary-class", mean=0.5)])
-def test_binary_metrics_with_one_and_two_outputs(task):
-    generator = np.random.default_rng(7)
-    label = generator.integers(2, size=(50, 1))
-    if task.scale == 0.5:  # labels -1 and 1
-        prediction = (2 * label - 1) + generator.normal(size=(50, 1))
-        positive = prediction[:, 0]
-    else:  # one hot, centred
-        prediction = np.eye(2)[label[:, 0]] - 0.5 + generator.normal(size=(50, 2))
-        positive = prediction[:, 1] - prediction[:, 0]
-    found = task.metrics(prediction, prediction, label)
-    assert found["auc"] == pytest.approx(roc_auc_score(label[:, 0], positive))
-    assert found["acc"] == pytest.approx(np.mean((positive > 0) == label[:, 0]))
-
-
-def test_regression_errors_are_in_physical_units():
-    target = np.array([[0.0], [1.0], [np.nan]])
-    found = Task("regression", "meV", 10.0, 200.0).metrics(target + 0.5, target, None)
-    assert found == {"mae": pytest.approx(100.0), "rmse": pytest.approx(100.0)}
 
 
 def test_metrics_have_the_error_that_repetition_shows():
@@ -146,7 +119,9 @@ def test_metrics_have_the_error_that_repetition_shows():
         mean = units.mean(axis=0).reshape(1, 40, 1)
         labels = ("gcnn_ensemble", "test")
         last = units[:, :, None]
-        found = task_metrics(labels, (5,), Task("regression"), mean, target, None, ArraySample(units[None], 30), last)
+        found = task_metrics(
+            labels, (5,), REGRESSION, TargetScale("u0"), mean, target, None, ArraySample(units[None], 30), last
+        )
         values.append(found[0].ensemble[0])
         errors.append(found[0].ensemble_error)
     assert np.median(errors) == pytest.approx(np.std(values), rel=0.35)
@@ -157,4 +132,4 @@ def test_metrics_have_the_error_that_repetition_shows():
 def test_unknown_truth_gives_no_metric():
     prediction = np.zeros((1, 4, 2))
     unknown = np.full((4, 1), -1)
-    assert task_metrics(("ntk", "ood"), (5,), Task("multi-class"), prediction, prediction[0], unknown) == []
+    assert task_metrics(("ntk", "ood"), (5,), MULTI_CLASS, INDICATOR, prediction, prediction[0], unknown) == []

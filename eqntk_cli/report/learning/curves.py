@@ -13,7 +13,8 @@ from eqntk_cli.report.learning.agreement import agreements
 from eqntk_cli.report.learning.selection import CurveKey, curves_of, n_train, titles
 from eqntk_cli.report.read import Run
 from eqntk_cli.report.statistics.learning import decay, mean_and_error, ratio_of_means, size_for
-from eqntk_cli.report.statistics.task import Task
+from eqntk_cli.targets.scale import TargetScale
+from eqntk_cli.targets.task import Task, squared_loss
 
 ERRORS = ("loss", "error", "mae", "rmse")  # what falls with N; the rest is a score
 KINDS = ("equivariant", "augmented", "plain")
@@ -38,11 +39,11 @@ class Draw:
     def metrics(self) -> list[dict[Metric, float]]:
         """The metrics on the test points at every recorded step."""
         run, places = self.run, self.run.samples_of("test")
-        task = Task.of(run.record.task, run.record.target)
+        task, scale = run.task, run.scale
         target, label = run.target[places], None if run.label is None else run.label[places]
         names = [str(name) for name in run.data["kernel"].values]
         means = run.data["mean"][names.index(self.kernel)].values[:, places]
-        return [_metrics(task, np.asarray(mean, dtype=np.float64), target, label) for mean in means]
+        return [_metrics(task, scale, np.asarray(mean, dtype=np.float64), target, label) for mean in means]
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def label_of(kind: str, group: str) -> str:
 
 def _metrics(
     task: Task,
+    scale: TargetScale,
     mean: Float[np.ndarray, "sample output"],
     target: Float[np.ndarray, "sample output"],
     label: Int[np.ndarray, "sample label"] | None,
@@ -94,11 +96,11 @@ def _metrics(
     """The loss 1/(2 samples) sum (f - y)^2, and what the task asks for."""
     found: dict[Metric, float] = {}
     if len(target) and np.isfinite(target).all():
-        found["loss", ""] = float(np.sum((mean - target) ** 2) / (2 * len(target)))
-    for name, value in task.metrics(mean, target, label).items():
+        found["loss", ""] = squared_loss(mean, target)
+    for name, value in task.metrics(mean, target, label, scale).items():
         if name == "acc":
             found["error", ""] = 1 - value
-        found[name, "" if task.classifies else task.unit] = value
+        found[name, task.unit(scale)] = value
     return found
 
 

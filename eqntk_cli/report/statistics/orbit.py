@@ -7,10 +7,11 @@ the one at g = e, the orbit same prediction.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 
 from eqntk_cli.report.findings import OrbitStatistics
-from eqntk_cli.report.statistics.task import Task
+from eqntk_cli.targets.scale import TargetScale
+from eqntk_cli.targets.task import Task
 
 
 def orbit_statistics(
@@ -22,6 +23,7 @@ def orbit_statistics(
     member_square: Float[np.ndarray, "step sample output"],
     members: int,
     task: Task,
+    scale: TargetScale,
 ) -> OrbitStatistics:
     """The statistics at every step.
 
@@ -34,16 +36,19 @@ def orbit_statistics(
         member_square: mean over members of f(x)^2.
         members: how many.
         task: says what the predicted class is.
+        scale: of the encoding of the classes.
     """
     deviation = mean.var(axis=1).mean(axis=(1, 2))
     single = along.mean(axis=(1, 2))
-    scale = np.sqrt(np.mean(np.square(mean.mean(axis=1)), axis=(1, 2)))
-    member_scale = np.sqrt(member_square.mean(axis=(1, 2)))
+    size = np.sqrt(np.mean(np.square(mean.mean(axis=1)), axis=(1, 2)))
+    member_size = np.sqrt(member_square.mean(axis=(1, 2)))
     floor = np.maximum(single - deviation, 0) / (members - 1)
     same = error = None
     if task.classifies:
         identity = elements.index("e") if "e" in elements else 0
-        agree = np.stack([_agreement(task.classes(step_mean), identity) for step_mean in mean])  # (step, sample)
+        classes = [task.classes(step_mean, scale) for step_mean in mean]  # (element, sample, label) each
+        # share of the elements, the identity included, that give the class of the identity: (step, sample)
+        agree = np.stack([task.same_class(each, each[identity]).mean(axis=0) for each in classes])
         same = tuple(agree.mean(axis=1).tolist())
         error = tuple((agree.std(axis=1) / np.sqrt(agree.shape[1])).tolist())
     model, split = labels
@@ -52,18 +57,12 @@ def orbit_statistics(
         split=split,
         elements=elements,
         steps=steps,
-        deviation=_ratio(np.sqrt(deviation), scale),
-        deviation_floor=_ratio(np.sqrt(floor), scale),
-        member_deviation=_ratio(np.sqrt(single), member_scale),
+        deviation=_ratio(np.sqrt(deviation), size),
+        deviation_floor=_ratio(np.sqrt(floor), size),
+        member_deviation=_ratio(np.sqrt(single), member_size),
         same_prediction=same,
         same_prediction_error=error,
     )
-
-
-def _agreement(classes: Int[np.ndarray, "element sample label"], identity: int) -> Float[np.ndarray, " sample"]:
-    """Share of the group elements (and labels) that give the class of the identity, itself included."""
-    same: Bool[np.ndarray, "element sample label"] = classes == classes[identity]
-    return same.mean(axis=(0, 2))
 
 
 def _ratio(a: Float[np.ndarray, " step"], b: Float[np.ndarray, " step"]) -> tuple[float, ...]:
