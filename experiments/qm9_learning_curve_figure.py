@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eqntk_cli.report.figures.canvas import legend_above, log_counts, log_values, new_figure, styled, to_bytes
+from eqntk_cli.report.paper.canvas import legend_above, log_counts, log_values, new_figure, styled, to_bytes
 from eqntk_cli.report.statistics.scaling import power_law
 
 LOOKS = {

@@ -103,7 +103,7 @@ def _check(margin: float, require: str | None, tracking: str) -> None:
 
 def _analyse(runs: list[str], out: Path | None, margin: float, *, partial: bool) -> "Analysis":
     from eqntk_cli.report.analysis import analyse
-    from eqntk_cli.report.files import require_free
+    from eqntk_cli.report.page.files import require_free
 
     if out is not None:
         require_free(out)  # before minutes of work
@@ -112,15 +112,15 @@ def _analyse(runs: list[str], out: Path | None, margin: float, *, partial: bool)
 
 def _write(analysis: "Analysis", out: Path | None) -> Path:
     """Write the report and return the path of its page."""
-    from eqntk_cli.report.export import write_report
-    from eqntk_cli.report.files import free_folder
+    from eqntk_cli.report.page.export import write_report
+    from eqntk_cli.report.page.files import free_folder
 
     return write_report(analysis, out or free_folder(_beside(analysis), [run.run_id for run in analysis.runs]))
 
 
 def _beside(analysis: "Analysis") -> Path:
     """The folder that holds all the runs; the current one where they have none in common, or were downloaded."""
-    from eqntk_cli.report.remote import cache_folder
+    from eqntk_cli.report.read.remote import cache_folder
 
     parents = {Path(run.path).resolve().parent for run in analysis.runs} - {cache_folder().resolve()}
     return parents.pop() if len(parents) == 1 else Path.cwd()
@@ -129,13 +129,13 @@ def _beside(analysis: "Analysis") -> Path:
 def _print_table(analysis: "Analysis") -> None:
     from rich.console import Console
 
-    from eqntk_cli.report.terminal import print_verdicts
+    from eqntk_cli.report.page.terminal import print_verdicts
 
     print_verdicts(analysis, Console(highlight=False))
 
 
 def _print_json(analysis: "Analysis", page: Path) -> None:
-    from eqntk_cli.report.summary import summary
+    from eqntk_cli.report.page.summary import summary
 
     typer.echo(json.dumps(summary(analysis, str(page)), indent=1, allow_nan=False))
 
@@ -184,7 +184,7 @@ def _mirror(analysis: "Analysis", folder: Path, mode: str) -> None:
     if mode == "disabled":
         return
     from eqntk_cli.config.schema import TrackingConfig
-    from eqntk_cli.report.summary import summary
+    from eqntk_cli.report.page.summary import summary
     from eqntk_cli.report.tables import tables_of
     from eqntk_cli.runs.tracking import report_artifact, tracking_mode
 

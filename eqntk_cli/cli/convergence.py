@@ -76,8 +76,8 @@ def _write(study: "Study", out: Path) -> None:
     from dataclasses import asdict
 
     from eqntk_cli.errors import StorageError
-    from eqntk_cli.report.figures.canvas import styled, to_bytes
-    from eqntk_cli.report.figures.convergence import convergence_figure
+    from eqntk_cli.report.paper.canvas import styled, to_bytes
+    from eqntk_cli.report.paper.convergence import convergence_figure
 
     rows = [asdict(row) for row in study.rows]
     networks = {

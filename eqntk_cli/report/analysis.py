@@ -12,12 +12,12 @@ import eqntk_cli
 from eqntk_cli.errors import DataError
 from eqntk_cli.report.learning.curves import KernelStudy, kernel_study
 from eqntk_cli.report.learning.first_line import curves_line, disagreement
-from eqntk_cli.report.learning.selection import select
-from eqntk_cli.report.match import Pair, match
 from eqntk_cli.report.model import SCHEMA, Analysis, Outcome, PairAnalysis
 from eqntk_cli.report.pair import Ensembles, PairResult, analyse_pair
 from eqntk_cli.report.provenance import Provenance, RunInfo
-from eqntk_cli.report.read import ENSEMBLES, Run, open_runs
+from eqntk_cli.report.read.match import Pair, match
+from eqntk_cli.report.read.runs import ENSEMBLES, Run, open_runs
+from eqntk_cli.report.read.selection import select
 from eqntk_cli.report.statistics.comparison import Settings
 from eqntk_cli.report.sweeps import extrapolations, learning_curves, width_scalings
 from eqntk_cli.report.verdict import controls_hold, first_line, overall

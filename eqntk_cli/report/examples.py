@@ -6,8 +6,8 @@ The samples are the first ones of their split, never chosen by what they show.
 import numpy as np
 
 from eqntk_cli.report.findings import OrbitExample, Parity, Series, Trajectory
-from eqntk_cli.report.reduce import Reduced
-from eqntk_cli.report.theory import Theory
+from eqntk_cli.report.read.reduce import Reduced
+from eqntk_cli.report.read.theory import Theory
 
 _TRAJECTORIES = 6
 _ORBITS = {"test": 4, "ood": 2}

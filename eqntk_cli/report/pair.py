@@ -8,19 +8,19 @@ import numpy as np
 from jaxtyping import Float
 
 from eqntk_cli.errors import DataError
-from eqntk_cli.report.coupled import common_members, require_equal_starts
 from eqntk_cli.report.examples import orbit_examples, parity, trajectories
 from eqntk_cli.report.findings import ORBIT_MEAN, OrbitStatistics, TaskMetrics, VarianceComparison
-from eqntk_cli.report.match import Control, Pair
 from eqntk_cli.report.model import ControlAnalysis, MeanComparison, Outcome, PairAnalysis
-from eqntk_cli.report.read import SPLITS, Run
-from eqntk_cli.report.reduce import IDENTITY, SYMMETRISED, Reduced, reduce_run
+from eqntk_cli.report.read.coupled import common_members, require_equal_starts
+from eqntk_cli.report.read.match import Control, Pair
+from eqntk_cli.report.read.reduce import IDENTITY, SYMMETRISED, Reduced, reduce_run
+from eqntk_cli.report.read.runs import SPLITS, Run
+from eqntk_cli.report.read.theory import KERNEL_OF, Theory
 from eqntk_cli.report.statistics.comparison import Comparison, Settings
 from eqntk_cli.report.statistics.orbit import orbit_statistics
 from eqntk_cli.report.statistics.scaling import member_scaling
 from eqntk_cli.report.statistics.task import task_metrics
 from eqntk_cli.report.statistics.variance import compare_variance, finite_width
-from eqntk_cli.report.theory import KERNEL_OF, Theory
 from eqntk_cli.report.verdict import judge
 
 BETWEEN = "augmented - gcnn"

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from eqntk_cli.report.differences import architecture
 from eqntk_cli.report.findings import UNMOVED, Extrapolation, LearningCurve, WidthScaling
 from eqntk_cli.report.model import MeanComparison
 from eqntk_cli.report.pair import AGAINST, BETWEEN, PairResult, rotations_in_words
+from eqntk_cli.report.read.differences import architecture
 from eqntk_cli.report.statistics.scaling import distance_at, extrapolate, power_law
 
 PER_MEMBER, OF_MEANS = "difference per member", "distance of the means"

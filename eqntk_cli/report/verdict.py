@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from math import sqrt
 
 from eqntk_cli.report.model import ControlAnalysis, MeanComparison, Outcome, PairAnalysis, Verdict
+from eqntk_cli.report.paper.table import p_equation
 from eqntk_cli.report.statistics.comparison import Settings
 from eqntk_cli.report.statistics.power import MOST
-from eqntk_cli.report.tables.table import p_equation
 
 
 def judge(comparison: MeanComparison, settings: Settings) -> Verdict:

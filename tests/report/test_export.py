@@ -1,7 +1,6 @@
 """The folder of a report: every file whole, every number again in JSON and CSV, nobody else's files touched."""
 
 import csv
-import errno
 import io
 import json
 from dataclasses import fields, replace
@@ -12,12 +11,12 @@ import pytest
 from invented import analysis
 
 from eqntk_cli.errors import StorageError
-from eqntk_cli.report import export, files
 from eqntk_cli.report.figures import catalogue
 from eqntk_cli.report.model import SCHEMA, Analysis
+from eqntk_cli.report.page import export, files
+from eqntk_cli.report.paper.table import Column, Table, integer, number, p_value, percent, setting
 from eqntk_cli.report.statistics.maximum import PValue
 from eqntk_cli.report.tables import tables_of
-from eqntk_cli.report.tables.table import Column, Table, integer, number, p_value, percent, setting
 
 _ALL_DRAWINGS = catalogue.drawings_of
 
@@ -113,19 +112,6 @@ def test_stale_names_outside_the_folder_are_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "precious").exists()
 
 
-@pytest.mark.parametrize(("number_", "advice"), [(errno.ENOSPC, "is full"), (errno.EACCES, "cannot write")])
-def test_a_failing_disk_leaves_the_old_file_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number_: int, advice: str
-) -> None:
-    path = tmp_path / "a.txt"
-    files.write_file(path, b"old")
-    monkeypatch.setattr(files.os, "fsync", _failing(number_))
-    with pytest.raises(StorageError, match=advice):
-        files.write_file(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert [one.name for one in tmp_path.iterdir()] == ["a.txt"]
-
-
 def test_numbers_as_people_read_them() -> None:
     assert [number(x) for x in (0.0, 0.01234, -12.345, 123.4, 12345.6, 1e7, 4.56e-7, nan, None)] == [
         *("0", "0.0123", "-12.3", "123", "12,346", "1.00e+07", "4.56e-07", "-", "-"),
@@ -135,11 +121,3 @@ def test_numbers_as_people_read_them() -> None:
     assert [p_value(PValue(x, 0.001)) for x in (0.001, 0.002)] == ["<= 0.0010", "0.0020"]  # the smallest of 999
     assert [setting(x) for x in (0.1, 0.05, 0.125)] == ["10 %", "5 %", "12.5 %"]
     assert integer(12345) == "12,345"
-
-
-class _failing:
-    def __init__(self, number: int) -> None:
-        self._number = number
-
-    def __call__(self, _handle: int) -> None:
-        raise OSError(self._number, "planted")

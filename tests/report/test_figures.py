@@ -13,8 +13,8 @@ from invented import analysis
 from eqntk_cli.domains.pixels import PixelGrid
 from eqntk_cli.groups.planar import dihedral
 from eqntk_cli.report.figures import catalogue, distance, invariance, orbits, variance, width
-from eqntk_cli.report.figures.canvas import inline_svg, shown, styled
-from eqntk_cli.report.style import CONTROLS, MODELS, css_variables
+from eqntk_cli.report.paper.canvas import inline_svg, shown, styled
+from eqntk_cli.report.paper.style import CONTROLS, MODELS, css_variables
 
 HOSTILE = 'a</svg><script>alert(1)</script> $\\frac{1$ & "q" \x1b[2J \n ' + 60 * "long "
 

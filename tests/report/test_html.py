@@ -7,8 +7,8 @@ import pytest
 from invented import analysis
 
 from eqntk_cli.report.figures import catalogue
-from eqntk_cli.report.html import html_page
 from eqntk_cli.report.model import Analysis, Outcome
+from eqntk_cli.report.page.html import html_page
 from eqntk_cli.report.tables import tables_of
 
 HOSTILE = "<script>alert(1)</script><img src=http://x/y onerror=a()> & \" ' {{ 7*7 }} \x1b[31m"

@@ -13,11 +13,11 @@ from simulated import write_ensemble, write_study, write_theory
 
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.report.analysis import analyse
-from eqntk_cli.report.export import write_report
 from eqntk_cli.report.figures import catalogue
-from eqntk_cli.report.figures.canvas import styled
 from eqntk_cli.report.figures.learning import draw_kernel_learning
 from eqntk_cli.report.model import Outcome
+from eqntk_cli.report.page.export import write_report
+from eqntk_cli.report.paper.canvas import styled
 from eqntk_cli.report.statistics.learning import decay, mean_and_error, ratio_of_means, relative_rms, size_for
 from eqntk_cli.report.tables import tables_of
 

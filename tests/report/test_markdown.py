@@ -6,9 +6,9 @@ import pytest
 from invented import analysis
 
 from eqntk_cli.report.figures import catalogue
-from eqntk_cli.report.markdown import markdown_page, markdown_table, plain
+from eqntk_cli.report.page.markdown import markdown_page, markdown_table, plain
+from eqntk_cli.report.paper.table import Column, Table, number
 from eqntk_cli.report.tables import tables_of
-from eqntk_cli.report.tables.table import Column, Table, number
 
 HOSTILE = "a|b\nc <b>d</b> [x](http://y) `e` $f$ *g* \x1b[2J"
 

@@ -8,7 +8,7 @@ from simulated import World, draw, write_control, write_ensemble, write_study
 from eqntk_cli.errors import DataError
 from eqntk_cli.report.analysis import analyse
 from eqntk_cli.report.model import SCHEMA, Outcome
-from eqntk_cli.report.read import open_runs
+from eqntk_cli.report.read.runs import open_runs
 from eqntk_cli.runs.record import write_record
 
 WORLD = World(n_train=4, n_test=12, n_ood=5, steps=(0, 30, 100))

@@ -5,8 +5,8 @@ from simulated import World, write_ensemble, write_study, write_theory
 
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.report.analysis import analyse
-from eqntk_cli.report.match import match
-from eqntk_cli.report.read import Run, open_runs
+from eqntk_cli.report.read.match import match
+from eqntk_cli.report.read.runs import Run, open_runs
 
 WORLD = World(n_train=2, n_test=3, n_ood=1, steps=(0, 10))
 MLP = {"name": "mlp", "hidden_layers": 2, "activation": "relu", "group_support": "identity"}

@@ -9,10 +9,10 @@ import pytest
 from simulated import World, draw, write_ensemble, write_study, write_theory
 
 from eqntk_cli.errors import DataError, NumericalError, StorageError
-from eqntk_cli.report.read import open_runs
-from eqntk_cli.report.reduce import IDENTITY, SYMMETRISED, reduce_run
-from eqntk_cli.report.remote import download, is_remote
-from eqntk_cli.report.theory import Theory
+from eqntk_cli.report.read.reduce import IDENTITY, SYMMETRISED, reduce_run
+from eqntk_cli.report.read.remote import download, is_remote
+from eqntk_cli.report.read.runs import open_runs
+from eqntk_cli.report.read.theory import Theory
 from eqntk_cli.runs.record import RECORD_FILE, read_record, write_record
 
 WORLD = World()

@@ -9,8 +9,8 @@ import pytest
 from fake_runs import MEMBERS, STEPS, FakeEnsemble, config, load
 
 from eqntk_cli.config.schema import TrackingConfig
-from eqntk_cli.report.read import open_runs
-from eqntk_cli.report.remote import download
+from eqntk_cli.report.read.remote import download
+from eqntk_cli.report.read.runs import open_runs
 from eqntk_cli.runs.execute import execute, resume
 from eqntk_cli.runs.folder import read_config
 from eqntk_cli.runs.record import read_record

@@ -7,7 +7,6 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from eqntk_cli.report.figures.canvas import inline_svg, styled, to_bytes
 from eqntk_cli.report.figures.distance import draw_distance
 from eqntk_cli.report.figures.invariance import draw_invariance
 from eqntk_cli.report.figures.learning import draw_kernel_learning
@@ -19,6 +18,7 @@ from eqntk_cli.report.figures.trajectories import draw_trajectories
 from eqntk_cli.report.figures.variance import draw_variance
 from eqntk_cli.report.figures.width import draw_extrapolation, draw_width
 from eqntk_cli.report.model import Analysis, PairAnalysis
+from eqntk_cli.report.paper.canvas import inline_svg, styled, to_bytes
 
 ACROSS = "across"  # section of the figures that belong to no single pair
 LEARNING = "learning"  # of those of learning curves of kernels

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from eqntk_cli.report.figures.canvas import legend_above, line, log_steps, log_values, new_figure, positive
 from eqntk_cli.report.model import MeanComparison, PairAnalysis
-from eqntk_cli.report.style import INK, MUTED, Look, look_of
+from eqntk_cli.report.paper.canvas import legend_above, line, log_steps, log_values, new_figure, positive
+from eqntk_cli.report.paper.style import INK, MUTED, Look, look_of
 
 PAIR = Look("augmented - GCNN", INK, INK, "o")
 

@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from eqntk_cli.report.figures.canvas import legend_above, line, log_values, new_figure, positive, steps_axis
 from eqntk_cli.report.findings import OrbitStatistics, Series
 from eqntk_cli.report.model import PairAnalysis
-from eqntk_cli.report.style import look_of
+from eqntk_cli.report.paper.canvas import legend_above, line, log_values, new_figure, positive, steps_axis
+from eqntk_cli.report.paper.style import look_of
 
 SMALLEST = 1e-4  # below it a model is invariant up to rounding and is named in words instead of drawn
 _SPLITS = {"test": (0, ()), "ood": (0, (2.5, 1.2)), "train": (0, (1, 1))}

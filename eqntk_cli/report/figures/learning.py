@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from eqntk_cli.report.figures.canvas import log_counts, log_values, new_figure, positive
 from eqntk_cli.report.findings import KernelCurve
-from eqntk_cli.report.style import CONTROLS, MODELS, Look
+from eqntk_cli.report.paper.canvas import log_counts, log_values, new_figure, positive
+from eqntk_cli.report.paper.style import CONTROLS, MODELS, Look
 
 _NAMES = {"loss": "test loss (mean square)", "error": "test error (1 - ACC)", "mae": "mean absolute error"}
 _LOOKS = {

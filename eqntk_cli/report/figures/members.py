@@ -3,9 +3,9 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from eqntk_cli.report.figures.canvas import legend_above, line, log_counts, log_values, new_figure, positive
 from eqntk_cli.report.model import PairAnalysis
-from eqntk_cli.report.style import INK, MUTED, Look
+from eqntk_cli.report.paper.canvas import legend_above, line, log_counts, log_values, new_figure, positive
+from eqntk_cli.report.paper.style import INK, MUTED, Look
 
 _DISTANCE = Look("augmented - GCNN", INK, INK, "o")
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from eqntk_cli.report.figures.canvas import legend_above, line, log_counts, new_figure, steps_axis
 from eqntk_cli.report.findings import UNMOVED, LearningCurve, TaskMetrics
 from eqntk_cli.report.model import PairAnalysis
-from eqntk_cli.report.style import look_of
+from eqntk_cli.report.paper.canvas import legend_above, line, log_counts, new_figure, steps_axis
+from eqntk_cli.report.paper.style import look_of
 
 NAMES = {"acc": "accuracy (ACC)", "auc": "area under ROC (AUC)", "mae": "mean absolute error", "rmse": "RMS error"}
 

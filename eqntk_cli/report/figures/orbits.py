@@ -13,10 +13,10 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from eqntk_cli.report.figures.canvas import legend_above, line, new_figure, shown
 from eqntk_cli.report.findings import OrbitExample
 from eqntk_cli.report.model import PairAnalysis
-from eqntk_cli.report.style import INK, look_of
+from eqntk_cli.report.paper.canvas import legend_above, line, new_figure, shown
+from eqntk_cli.report.paper.style import INK, look_of
 
 MOST = 3
 MOST_ELEMENTS = 8

@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from eqntk_cli.report.figures.canvas import legend_above, new_figure
 from eqntk_cli.report.model import PairAnalysis
-from eqntk_cli.report.style import MUTED, look_of
+from eqntk_cli.report.paper.canvas import legend_above, new_figure
+from eqntk_cli.report.paper.style import MUTED, look_of
 
 
 def draw_parity(pair: PairAnalysis) -> Figure | None:

@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from eqntk_cli.report.figures.canvas import band, legend_above, line, new_figure, shown, steps_axis
 from eqntk_cli.report.findings import Series, Trajectory
 from eqntk_cli.report.model import PairAnalysis
-from eqntk_cli.report.style import INK, MUTED, Look, look_of
+from eqntk_cli.report.paper.canvas import band, legend_above, line, new_figure, shown, steps_axis
+from eqntk_cli.report.paper.style import INK, MUTED, Look, look_of
 
 MOST = 6
 

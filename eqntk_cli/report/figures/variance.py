@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from eqntk_cli.report.figures.canvas import legend_above, log_values, new_figure, steps_axis
 from eqntk_cli.report.findings import VarianceComparison
 from eqntk_cli.report.model import PairAnalysis
-from eqntk_cli.report.style import MUTED, look_of
+from eqntk_cli.report.paper.canvas import legend_above, log_values, new_figure, steps_axis
+from eqntk_cli.report.paper.style import MUTED, look_of
 
 
 def draw_variance(pair: PairAnalysis) -> Figure | None:

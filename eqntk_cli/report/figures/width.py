@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from eqntk_cli.report.figures.canvas import legend_above, line, log_counts, log_steps, log_values, new_figure, positive
 from eqntk_cli.report.findings import Extrapolation, WidthScaling
-from eqntk_cli.report.style import INK, MUTED, Look, look_of
+from eqntk_cli.report.paper.canvas import legend_above, line, log_counts, log_steps, log_values, new_figure, positive
+from eqntk_cli.report.paper.style import INK, MUTED, Look, look_of
 
 _LOOKS = {
     "difference per member": Look("", INK, INK, "o"),

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eqntk_cli.report.differences import differences
 from eqntk_cli.report.findings import KernelAgreement
-from eqntk_cli.report.learning.selection import Setting, kinds_of, n_train, setting_of
-from eqntk_cli.report.read import Run
+from eqntk_cli.report.read.differences import differences
+from eqntk_cli.report.read.runs import Run
+from eqntk_cli.report.read.selection import Setting, kinds_of, n_train, setting_of
 from eqntk_cli.report.statistics.learning import relative_rms
 
 

@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 
 from eqntk_cli.report.findings import KernelAgreement, KernelCurve, KernelGain
 from eqntk_cli.report.learning.agreement import agreements
-from eqntk_cli.report.learning.selection import CurveKey, curves_of, n_train, titles
-from eqntk_cli.report.read import Run
+from eqntk_cli.report.read.runs import Run
+from eqntk_cli.report.read.selection import CurveKey, curves_of, n_train, titles
 from eqntk_cli.report.statistics.learning import decay, mean_and_error, ratio_of_means, size_for
 from eqntk_cli.targets.scale import TargetScale
 from eqntk_cli.targets.task import Task, squared_loss

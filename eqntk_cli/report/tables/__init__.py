@@ -1,10 +1,10 @@
 """The tables of the report: the same rows as CSV, HTML, Markdown and on the terminal."""
 
 from eqntk_cli.report.model import Analysis
+from eqntk_cli.report.paper.table import Table
 from eqntk_cli.report.tables.findings import finding_tables
 from eqntk_cli.report.tables.learning import learning_tables
 from eqntk_cli.report.tables.runs import run_table, unmatched_table
-from eqntk_cli.report.tables.table import Table
 from eqntk_cli.report.tables.verdicts import control_table, step_table, verdict_table
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from eqntk_cli.report.model import Analysis
-from eqntk_cli.report.tables.table import Cell, Column, Table, integer, number, percent
+from eqntk_cli.report.paper.table import Cell, Column, Table, integer, number, percent
 
 Rows = tuple[tuple[Cell, ...], ...]
 _INPUTS = Column("inputs", "Inputs")

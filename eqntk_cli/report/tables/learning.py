@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from eqntk_cli.report.findings import KernelCurve
 from eqntk_cli.report.model import Analysis
-from eqntk_cli.report.tables.table import Cell, Column, Table, integer, number, yes_no
+from eqntk_cli.report.paper.table import Cell, Column, Table, integer, number, yes_no
 
 KERNEL_TABLES = ("kernel_exponents", "kernel_gains", "kernel_agreements", "kernel_curves")
 _TITLE, _KERNEL, _METRIC, _UNIT = (

@@ -3,8 +3,8 @@
 import json
 
 from eqntk_cli.report.model import Analysis
+from eqntk_cli.report.paper.table import Cell, Column, Table, integer, number, text
 from eqntk_cli.report.provenance import RunInfo
-from eqntk_cli.report.tables.table import Cell, Column, Table, integer, number, text
 
 _RUN = (
     Column("run_id", "Run"),

@@ -3,7 +3,7 @@
 from math import isfinite
 
 from eqntk_cli.report.model import Analysis, ControlAnalysis, MeanComparison, PairAnalysis
-from eqntk_cli.report.tables.table import Cell, Column, Table, integer, number, p_value, percent, setting, yes_no
+from eqntk_cli.report.paper.table import Cell, Column, Table, integer, number, p_value, percent, setting, yes_no
 
 _VERDICT = (
     Column("pair", "Pair"),

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from eqntk_cli.report.figures.canvas import legend_above, line, log_counts, log_values, new_figure
-from eqntk_cli.report.style import MUTED, Look, look_of
+from eqntk_cli.report.paper.canvas import legend_above, line, log_counts, log_values, new_figure
+from eqntk_cli.report.paper.style import MUTED, Look, look_of
 
 _NETWORKS = {"group": ("gcnn_ensemble", "group network"), "plain": ("augmented_ensemble", "plain network")}
 Row = Mapping[str, float]

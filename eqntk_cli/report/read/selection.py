@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from eqntk_cli.report.differences import architecture, differences
-from eqntk_cli.report.read import Run
+from eqntk_cli.report.read.differences import architecture, differences
+from eqntk_cli.report.read.runs import Run
 
 Setting = tuple[tuple[str, str], ...]  # sorted keys and values
 

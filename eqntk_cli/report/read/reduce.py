@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from eqntk_cli.report.read import SPLITS, Run
+from eqntk_cli.report.read.runs import SPLITS, Run
 from eqntk_cli.report.statistics.samples import batch_size
 
 IDENTITY = "identity"  # f(x)

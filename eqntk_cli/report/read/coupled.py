@@ -8,8 +8,8 @@ weights were drawn otherwise (other precision, other version of a library) would
 import numpy as np
 
 from eqntk_cli.errors import DataError
-from eqntk_cli.report.read import Run
-from eqntk_cli.report.reduce import IDENTITY, SYMMETRISED, Reduced
+from eqntk_cli.report.read.reduce import IDENTITY, SYMMETRISED, Reduced
+from eqntk_cli.report.read.runs import Run
 from eqntk_cli.report.statistics.samples import Sample, point_blocks
 
 # of the RMS at the start. An accelerator may round the factors of products in single precision to ten bits

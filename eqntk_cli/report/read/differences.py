@@ -5,7 +5,7 @@ from dataclasses import fields
 from math import isclose
 
 from eqntk_cli.config.schema import ArchitectureConfig
-from eqntk_cli.report.read import Run
+from eqntk_cli.report.read.runs import Run
 from eqntk_cli.runs.record import Record
 
 # settings from which the step size or the kernel's own numbers follow; the step size itself is compared

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 from eqntk_cli.report.model import SCHEMA, Analysis, PairAnalysis
-from eqntk_cli.report.tables.table import integer, number, p_value, percent, setting
+from eqntk_cli.report.paper.table import integer, number, p_value, percent, setting
 from eqntk_cli.report.tables.verdicts import controls_in_words, worst_bound
 
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from eqntk_cli.errors import ConfigError
-from eqntk_cli.report.differences import differences, follows_from_group, named
 from eqntk_cli.report.provenance import Unmatched
-from eqntk_cli.report.read import Run
+from eqntk_cli.report.read.differences import differences, follows_from_group, named
+from eqntk_cli.report.read.runs import Run
 
 _CHANGED = {"no_augmentation": "augmentation", "other_group": "group", "other_step_size": "step_size"}
 _PARTNER = {"augmented_ensemble": "gcnn_ensemble", "gcnn_ensemble": "augmented_ensemble"}

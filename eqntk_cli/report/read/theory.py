@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from eqntk_cli.report.read import Run
+from eqntk_cli.report.read.runs import Run
 
 KERNEL_OF = {"augmented_ensemble": "plain", "gcnn_ensemble": "group"}
 

@@ -1,11 +1,9 @@
-"""Writing the files of a report: each whole or not at all, never into a folder that is someone else's.
+"""The folder of a report: never one that is someone else's, and nothing left over from an earlier report.
 
 A report's folder is known by its report.json, which names the program, the runs and every file that was written.
 """
 
-import errno
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,27 +12,6 @@ from eqntk_cli.errors import StorageError
 
 MADE_BY = "eqntk compare-runs"
 MANIFEST = "report.json"
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Replace the file at `path` by `content`: written beside it, flushed, renamed.
-
-    Raises:
-        StorageError: the disk is full or the folder cannot be written.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise StorageError(_advice(path, error)) from error
-    finally:
-        if beside.is_file():
-            beside.unlink(missing_ok=True)
 
 
 def manifest_of(folder: Path) -> dict[str, Any] | None:
@@ -78,9 +55,3 @@ def remove_stale(folder: Path, earlier: Iterable[str], written: Iterable[str]) -
         path = (folder / name).resolve()
         if path.is_relative_to(root) and path.is_file():
             path.unlink()
-
-
-def _advice(path: Path, error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"the disk that holds {path.parent} is full; free some space, or give another folder with --out."
-    return f"cannot write {path} ({error.strerror or error}); give a folder of yours with --out."

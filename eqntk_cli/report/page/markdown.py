@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from eqntk_cli.report.html import ACROSS_TABLES, PAIR_TABLES, commands, step_table_of
 from eqntk_cli.report.model import Analysis, PairAnalysis
-from eqntk_cli.report.summary import conditions, distinguished, facts
+from eqntk_cli.report.page.html import ACROSS_TABLES, PAIR_TABLES, commands, step_table_of
+from eqntk_cli.report.page.summary import conditions, distinguished, facts
+from eqntk_cli.report.paper.table import Table, printable
 from eqntk_cli.report.tables.learning import on_screen
 from eqntk_cli.report.tables.runs import ON_SCREEN, run_table, selected, unmatched_table
-from eqntk_cli.report.tables.table import Table, printable
 from eqntk_cli.report.tables.verdicts import verdict_table
 
 if TYPE_CHECKING:

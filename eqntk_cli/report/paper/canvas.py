@@ -21,8 +21,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from eqntk_cli.report.style import INK, RC, SINGLE_COLUMN, Look, css_variables
-from eqntk_cli.report.tables.table import printable
+from eqntk_cli.report.paper.style import INK, RC, SINGLE_COLUMN, Look, css_variables
+from eqntk_cli.report.paper.table import printable
 
 Numbers = Sequence[float] | np.ndarray
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eqntk_cli.report.model import Analysis, PairAnalysis
+from eqntk_cli.report.page.summary import conditions, distinguished, facts
+from eqntk_cli.report.paper.style import css_variables
+from eqntk_cli.report.paper.table import Table, integer, number, setting
 from eqntk_cli.report.provenance import RunInfo
-from eqntk_cli.report.style import css_variables
-from eqntk_cli.report.summary import conditions, distinguished, facts
 from eqntk_cli.report.tables.learning import on_screen
 from eqntk_cli.report.tables.runs import ON_SCREEN, run_table, selected, unmatched_table
-from eqntk_cli.report.tables.table import Table, integer, number, setting
 from eqntk_cli.report.tables.verdicts import verdict_table
 
 if TYPE_CHECKING:

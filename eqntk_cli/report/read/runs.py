@@ -17,9 +17,10 @@ from jaxtyping import Float, Int
 
 from eqntk_cli.errors import DataError, NumericalError, StorageError
 from eqntk_cli.files.digest import bytes_digest
-from eqntk_cli.report.remote import download, is_remote
+from eqntk_cli.report.read.remote import download, is_remote
+from eqntk_cli.runs.contents import CONFIG_FILE, RECORD_FILE
 from eqntk_cli.runs.listing import list_runs
-from eqntk_cli.runs.record import RECORD_FILE, Record, read_record
+from eqntk_cli.runs.record import Record, read_record
 from eqntk_cli.runs.store import open_predictions
 from eqntk_cli.targets.scale import TargetScale
 from eqntk_cli.targets.task import REGRESSION, Task
@@ -27,7 +28,6 @@ from eqntk_cli.targets.task import REGRESSION, Task
 if TYPE_CHECKING:
     import xarray
 
-CONFIG_FILE = "config.yaml"
 SPLITS = ("train", "test", "ood")
 ENSEMBLES = ("augmented_ensemble", "gcnn_ensemble")
 

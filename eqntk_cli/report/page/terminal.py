@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from eqntk_cli.report.model import Analysis, PairAnalysis, Verdict
-from eqntk_cli.report.summary import controls_line, distinguished
-from eqntk_cli.report.tables.table import integer, number, p_value, percent, printable, setting
+from eqntk_cli.report.page.summary import controls_line, distinguished
+from eqntk_cli.report.paper.table import integer, number, p_value, percent, printable, setting
 from eqntk_cli.report.tables.verdicts import worst_bound
 
 if TYPE_CHECKING:

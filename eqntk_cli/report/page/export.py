@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
 
-from eqntk_cli.report.files import MADE_BY, MANIFEST, manifest_of, remove_stale, require_free, write_file
+from eqntk_cli.files.atomic import make_folder, write_bytes
 from eqntk_cli.report.model import Analysis
+from eqntk_cli.report.page.files import MADE_BY, MANIFEST, manifest_of, remove_stale, require_free
+from eqntk_cli.report.paper.table import Cell, Table
 from eqntk_cli.report.tables import tables_of
-from eqntk_cli.report.tables.table import Cell, Table
 
 
 def write_report(analysis: Analysis, folder: Path) -> Path:
@@ -20,8 +21,8 @@ def write_report(analysis: Analysis, folder: Path) -> Path:
         StorageError: the folder holds something else, the disk is full or the folder cannot be written.
     """
     from eqntk_cli.report.figures.catalogue import drawings_of, render
-    from eqntk_cli.report.html import html_page
-    from eqntk_cli.report.markdown import markdown_page
+    from eqntk_cli.report.page.html import html_page
+    from eqntk_cli.report.page.markdown import markdown_page
 
     require_free(folder)
     earlier = manifest_of(folder) or {}
@@ -35,15 +36,20 @@ def write_report(analysis: Analysis, folder: Path) -> Path:
         drawn.append(figure)
         for ending, content in (("svg", figure.svg), ("pdf", figure.pdf)):
             written.append(f"figures/{drawing.name}.{ending}")
-            write_file(folder / written[-1], content)
+            _write(folder / written[-1], content)
     for table in tables.values():
         written.append(f"tables/{table.name}.csv")
-        write_file(folder / written[-1], csv_text(table).encode())
-    write_file(folder / "report.md", markdown_page(analysis, tables, drawn).encode())
-    write_file(folder / "report.html", html_page(analysis, tables, drawn, missing).encode())
-    write_file(folder / MANIFEST, json_text(analysis, written).encode())
+        _write(folder / written[-1], csv_text(table).encode())
+    _write(folder / "report.md", markdown_page(analysis, tables, drawn).encode())
+    _write(folder / "report.html", html_page(analysis, tables, drawn, missing).encode())
+    _write(folder / MANIFEST, json_text(analysis, written).encode())
     remove_stale(folder, earlier.get("files", ()), written)
     return folder / "report.html"
+
+
+def _write(path: Path, content: bytes) -> None:
+    make_folder(path.parent)
+    write_bytes(path, content)
 
 
 def json_text(analysis: Analysis, files: Sequence[str]) -> str:
