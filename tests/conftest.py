@@ -4,8 +4,15 @@ import os
 import signal
 from pathlib import Path
 
-import jax
-import pytest
+# The programs of tests are compiled once and run on a handful of samples: compiling is what costs. Commands that tests
+# start inherit this, so that they are the same programs. Has to be set before jax is imported.
+_QUICK_TO_COMPILE = (
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+)
+os.environ["XLA_FLAGS"] = f"{_QUICK_TO_COMPILE} {os.environ.get('XLA_FLAGS', '')}"
+
+import jax  # noqa: E402
+import pytest  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts background jobs deaf to Ctrl-C
