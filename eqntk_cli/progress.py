@@ -5,6 +5,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Protocol, TextIO
 
@@ -58,7 +59,8 @@ class Bar:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            with suppress(OSError):  # the terminal may be gone; the computation matters more
+                self._bar.stop()
 
     def __call__(self, done: float, total: float | None, what: str = "", kept: float = 0.0) -> None:
         """Show that `done` of `total` parts are finished.
@@ -83,11 +85,12 @@ class Bar:
 
     def say(self, line: str) -> None:
         """Print a line of its own, above the bar if there is one."""
-        if self._bar is not None:
-            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
-        else:
-            self._stream.write(line + "\n")
-            self._stream.flush()
+        with suppress(OSError):
+            if self._bar is not None:
+                self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            else:
+                self._stream.write(line + "\n")
+                self._stream.flush()
 
     def _counted(self, done: float, total: float | None) -> str:
         if not self._unit:
@@ -104,7 +107,7 @@ class Bar:
 
         words = (TextColumn("{task.fields[what]}"), TextColumn("{task.fields[left]}"))
         columns = (TextColumn("{task.description}"), BarColumn(20), TaskProgressColumn(), TimeElapsedColumn(), *words)
-        self._bar = RichProgress(*columns, console=Console(file=self._stream), transient=True)
+        self._bar = RichProgress(*columns, console=Console(file=self._stream), transient=True, redirect_stdout=False)
         self._task = self._bar.add_task(self._title, total=None, what="", left="")
         self._bar.start()
 

@@ -1,5 +1,6 @@
 """What is shown of how far a computation is, and whether the time left is true."""
 
+import errno
 import io
 from types import SimpleNamespace
 
@@ -55,6 +56,21 @@ def test_a_bar_on_a_terminal(monkeypatch):
     assert "50%" in stream.getvalue()
     assert "5 of 10 members" in stream.getvalue()
     assert "a line [with brackets]" in stream.getvalue()
+
+
+@pytest.mark.parametrize("kind", [Terminal, io.StringIO])
+def test_a_terminal_that_is_gone_does_not_end_a_computation(monkeypatch, kind):
+    class Gone(kind):
+        def write(self, text):
+            raise OSError(errno.EIO, f"Input/output error after {len(text)} characters")
+
+    monkeypatch.setenv("TERM", "xterm")
+    now = [0.0]
+    with Bar("digits c4", stream=kind(), clock=lambda: now[0]) as bar:
+        bar._stream.write = lambda text: Gone().write(text)
+        for now[0] in (1.0, 20.0):
+            bar(now[0], 40)
+        bar.say("a line")
 
 
 def test_workers_of_a_sweep_do_not_draw_bars(monkeypatch):

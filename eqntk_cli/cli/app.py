@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from eqntk_cli.errors import UserError
+from eqntk_cli.runs.interrupts import Interrupts, interruption, leave
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ COMMANDS: dict[str, Command] = {
 }
 _COMPLETION_OPTIONS = ("install_completion", "show_completion")  # `eqntk completion` takes their place
 _WITH_SETTINGS = ("train", "sweep", "kernel", "convergence")  # their --help lists what can be set
-_EPILOG = "Exit status: 0 well; 2 a mistake or condition that you can mend; 130 interrupted."
+_EPILOG = "Exit status: 0 well; 2 a mistake or condition that you can mend; 130, 143, 129 stopped from outside."
 
 
 class LazyGroup(TyperGroup):
@@ -74,7 +75,12 @@ app = typer.Typer(
 def main() -> None:
     """The console command."""
     try:
-        _root()(prog_name="eqntk")
+        with Interrupts():
+            _root()(prog_name="eqntk")
+    except SystemExit as end:
+        if interruption(end) is not None:
+            leave(int(end.code or 0))
+        raise
     except UserError as error:
         sys.exit(_said(str(error), error.exit_code))
     except OSError as error:  # a file or folder that cannot be used, where nothing more specific is known

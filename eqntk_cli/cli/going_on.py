@@ -1,14 +1,21 @@
-"""What a command says of a disk that fails: the words in which its user goes on."""
+"""What a command says when the disk fails or somebody stops it: the words in which its user goes on."""
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from eqntk_cli.errors import DiskError, StorageError
+from eqntk_cli.runs.interrupts import interruption
 
 
 @contextmanager
-def going_on(advice: str) -> Iterator[None]:
-    """Add to an error of the disk how to go on: a sentence such as "Go on with `eqntk train --resume DIR`.".
+def going_on(advice: str, kept: Path) -> Iterator[None]:
+    """Say how to go on after an error of the disk or an interruption, once there is something to go on from.
+
+    Args:
+        advice: a clause such as "go on with: eqntk train --resume DIR".
+        kept: the file or folder whose existence means that something is kept.
 
     Raises:
         StorageError: in place of a DiskError, with the advice behind it.
@@ -16,4 +23,12 @@ def going_on(advice: str) -> Iterator[None]:
     try:
         yield
     except DiskError as error:
-        raise StorageError(f"{error} {advice}") from error
+        if not kept.exists():
+            raise
+        raise StorageError(f"{error} What was computed before is kept; {advice}") from error
+    except (KeyboardInterrupt, SystemExit) as error:
+        word = interruption(error)
+        if word is not None and kept.exists():
+            with suppress(OSError):  # the terminal may be what has gone
+                sys.stderr.write(f"\neqntk: {word}; {advice}\n")
+        raise

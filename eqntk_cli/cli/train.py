@@ -1,5 +1,6 @@
 """`eqntk train`: one run in one folder."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -105,13 +106,8 @@ def _resume(folder: Path) -> None:
 def _run(config: "Config", folder: Path) -> None:
     from eqntk_cli.sweeps.job import execute
 
-    try:
-        with going_on(f"What was computed before is kept; go on with: eqntk train --resume {_shown(folder)}"):
-            execute(config, folder)
-    except KeyboardInterrupt:
-        kept = (folder / "record.json").exists()
-        sys.stderr.write(f"\neqntk: interrupted; go on with: eqntk train --resume {_shown(folder)}\n" if kept else "")
-        raise
+    with going_on(f"go on with: eqntk train --resume {shlex.quote(_shown(folder))}", folder / "record.json"):
+        execute(config, folder)
     _report(folder)
 
 

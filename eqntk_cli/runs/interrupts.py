@@ -1,20 +1,31 @@
-"""Ctrl-C and SIGTERM end a run at once, except inside a short section that must not be torn.
+"""Ctrl-C, SIGTERM and SIGHUP end a program at once, except inside a short section that must not be torn.
 
-Signals that somebody else listens to (a cluster's launcher, for instance) are left to them.
+Signals that somebody else listens to (a cluster's launcher, for instance), or that are ignored (under nohup), are
+left as they are.
 """
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
-_DEFAULTS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+_DEFAULTS = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGHUP: signal.SIG_DFL,
+}
+_WORDS = {128 + signal.SIGINT: "interrupted", 128 + signal.SIGTERM: "terminated", 128 + signal.SIGHUP: "hung up"}
 
 
 class Interrupts:
-    """While entered: SIGINT raises KeyboardInterrupt, SIGTERM raises SystemExit(143), neither within `shielded`."""
+    """While entered: SIGINT raises KeyboardInterrupt, SIGTERM SystemExit(143), SIGHUP SystemExit(129).
+
+    None of them does so within `shielded`. An inner one takes the place of an outer one until it is left.
+    """
 
     def __init__(self) -> None:
         self._shields = 0
@@ -24,7 +35,8 @@ class Interrupts:
     def __enter__(self) -> "Interrupts":
         if threading.current_thread() is threading.main_thread():
             for number, default in _DEFAULTS.items():
-                if signal.getsignal(number) == default:
+                handler = signal.getsignal(number)
+                if handler == default or isinstance(getattr(handler, "__self__", None), Interrupts):
                     self._before[number] = signal.signal(number, self._received)
         return self
 
@@ -56,3 +68,22 @@ class Interrupts:
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(128 + number)
+
+
+def interruption(error: BaseException) -> str | None:
+    """What has ended a program from outside, in words ("terminated"); None for its own exits and errors."""
+    if isinstance(error, KeyboardInterrupt):
+        return _WORDS[128 + signal.SIGINT]
+    return _WORDS.get(error.code) if isinstance(error, SystemExit) and isinstance(error.code, int) else None
+
+
+def leave(status: int) -> NoReturn:
+    """End the process without taking Python down in order.
+
+    A computation under way in threads of XLA still uses what an orderly end takes away, and then ends by a segmentation
+    fault (-11) instead of `status`. Whatever must be kept has to be on the disk before.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # a terminal that was closed
+            stream.flush()
+    os._exit(status)

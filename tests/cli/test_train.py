@@ -74,16 +74,31 @@ def test_a_run_from_the_real_command(tmp_path):
     assert (folder / "record.json").read_text() == before  # a run that is done stays as it is
 
 
-@pytest.mark.slow
-def test_interrupted_and_gone_on_with(tmp_path):
-    words = [*TINY, "training.steps=200000", "model.block_size=1", "model.width=64"]
+def _slow_when_alone(number, status, word):
+    return pytest.param(number, status, word, marks=() if number == signal.SIGTERM else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "word"),
+    [
+        _slow_when_alone(signal.SIGINT, 130, "interrupted"),
+        _slow_when_alone(signal.SIGTERM, 143, "terminated"),
+        _slow_when_alone(signal.SIGHUP, 129, "hung up"),
+    ],
+)
+def test_stopped_in_the_middle_of_a_step(tmp_path, number, status, word):
+    """Threads of XLA are computing when the program ends; taken down in order, it would end by -11."""
+    words = [*TINY, "group=c4", "model.members=64", "model.width=256", "model.block_size=8", "training.steps=20000"]
+    words = [*words, "dataset.n_train=64", "dataset.n_test=64"]
     run = subprocess.Popen([COMMAND, "train", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    while not list(tmp_path.rglob("record.json")):
+    while not list(tmp_path.rglob("predictions.zarr")):
         assert run.poll() is None
         time.sleep(0.2)
     time.sleep(5)
-    run.send_signal(signal.SIGINT)
+    run.send_signal(number)
     said = run.communicate(timeout=120)[1]
-    assert run.returncode == 130
-    assert "eqntk train --resume runs/digits/" in said
+    assert run.returncode == status, said
+    assert f"eqntk: {word}; go on with: eqntk train --resume runs/digits/" in said
     assert "Traceback" not in said
+    (record,) = tmp_path.rglob("record.json")
+    assert json.loads(record.read_text())["state"] == "preempted"

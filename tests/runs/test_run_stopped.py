@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,12 @@ from eqntk_cli.runs.record import read_record
 from eqntk_cli.runs.store import open_predictions
 
 PROGRAM = Path(__file__).with_name("fake_runs.py")
+OWN_TERMINAL = """
+import fcntl, runpy, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +80,10 @@ def test_kill_minus_nine_then_resume(tmp_path, whole, where):
     assert_same_bytes(tmp_path, whole)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 143)])
-def test_ctrl_c_and_sigterm_then_resume(tmp_path, whole, number, status):
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_stopped_from_outside_then_resume(tmp_path, whole, number, status):
     with running(tmp_path, "block") as process:
         process.send_signal(number)
         _, said = process.communicate(timeout=30)
@@ -82,6 +91,24 @@ def test_ctrl_c_and_sigterm_then_resume(tmp_path, whole, number, status):
     record = read_record(tmp_path)
     assert (record.state, record.error, record.members_done) == ("preempted", "interrupted", BLOCK)
     assert f"preempted: 2 of 7 members are kept in {tmp_path}" in said
+    resume(tmp_path, load, FakeEnsemble)
+    assert_same_bytes(tmp_path, whole)
+
+
+def test_a_terminal_that_is_closed(tmp_path, whole):
+    """The terminal's end sends SIGHUP, and nothing can be written to it any more."""
+    ours, theirs = pty.openpty()
+    program = [sys.executable, "-c", OWN_TERMINAL, str(PROGRAM), str(tmp_path), "block"]
+    streams = dict.fromkeys(("stdin", "stderr"), theirs)
+    variables = os.environ | {"PYTHONPATH": str(PROGRAM.parents[2]), "TERM": "xterm"}
+    with subprocess.Popen(
+        program, **streams, stdout=subprocess.PIPE, text=True, start_new_session=True, env=variables
+    ) as process:
+        os.close(theirs)
+        assert process.stdout.readline() == "ready\n"
+        os.close(ours)
+        assert process.wait(timeout=30) == 129
+    assert read_record(tmp_path).state == "preempted"
     resume(tmp_path, load, FakeEnsemble)
     assert_same_bytes(tmp_path, whole)
 
