@@ -72,6 +72,9 @@ def check_overrides(overrides: list[str], own_options: bool = False) -> None:
         ConfigError: the first override that is wrong.
     """
     for override in overrides:
+        if any("\ud800" <= letter <= "\udfff" for letter in override):  # a byte that the shell's encoding has not
+            shown = override.encode("utf-8", "backslashreplace").decode()
+            raise ConfigError(f"{shown} is no text in UTF-8; write the setting in UTF-8, or choose other letters.")
         text = override.lstrip("+~")
         key, equals, value = text.partition("=")
         key = key.partition("@")[0]

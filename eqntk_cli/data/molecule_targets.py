@@ -21,7 +21,11 @@ def find_target(dataset: DatasetConfig, source: MoleculeSource) -> Target:
     """
     name = dataset.target or source.default_target
     if name not in source.targets:
-        raise ConfigError(f"dataset.target={name} is not possible; {source.name} has {', '.join(source.targets)}.")
+        renamed = [key for key in source.targets if key.startswith(f"{name}_")]
+        hint = f"did you mean {' or '.join(renamed)}? " if renamed else ""
+        raise ConfigError(
+            f"dataset.target={name} is not possible; {hint}{source.name} has {', '.join(source.targets)}."
+        )
     target = source.targets[name]
     if dataset.baseline == "atomic" and (target.atomic is None or target.difference_of is not None):
         additive = [key for key, value in source.targets.items() if value.atomic and value.difference_of is None]

@@ -1,8 +1,13 @@
 """The G2 molecules of the ASE package: 148 small molecules with measured enthalpies, no files and no network.
 
 Geometries: MP2(full)/6-31G(d), Raghavachari, Redfern, Pople, J. Chem. Phys. 106, 1063 (1997); enthalpies of
-formation at 298 K: Staroverov, Scuseria, Tao, Perdew, J. Chem. Phys. 119, 12129 (2003), in kcal/mol.
-`atomisation` is the enthalpy of formation minus that of the free atoms at 0 K (negative for a bound molecule).
+formation at 298 K: Staroverov, Scuseria, Tao, Perdew, J. Chem. Phys. 119, 12129 (2003), in kcal/mol. Targets, all
+reported in meV and the last two negative for a bound molecule M:
+
+    enthalpy              H_f(M, 298 K), the enthalpy of formation
+    atomisation_enthalpy  H_f(M, 298 K) - sum_a H_f(a, 0 K) over its atoms a; motion of the nuclei is in it
+    atomisation_energy    -D_e, the electronic energy of nuclei at rest minus that of the free atoms: the above minus
+                          the zero-point energy and the heat content of M, plus that of the atoms, H(298 K) - H(0 K)
 """
 
 from functools import cache
@@ -22,7 +27,7 @@ class G2:
     """ASE's G2 set."""
 
     name = "molecules"
-    default_target = "atomisation"
+    default_target = "atomisation_enthalpy"
 
     def __init__(self) -> None:
         molecules, free_atoms = _read_ase()
@@ -32,7 +37,10 @@ class G2:
         self.notes: list[str] = []
         self.targets = {
             "enthalpy": Target("enthalpy", "meV", KCAL_PER_MOL_MEV, atomic=free_atoms),
-            "atomisation": Target("atomisation", "meV", KCAL_PER_MOL_MEV, atomic=free_atoms, difference_of="enthalpy"),
+            "atomisation_enthalpy": Target(
+                "atomisation_enthalpy", "meV", KCAL_PER_MOL_MEV, atomic=free_atoms, difference_of="enthalpy"
+            ),
+            "atomisation_energy": Target("atomisation_energy", "meV", KCAL_PER_MOL_MEV),
         }
 
     def read(self, rows: Int[np.ndarray, " molecule"]) -> list[Molecule]:
@@ -64,8 +72,11 @@ def _read_ase() -> tuple[list[Molecule], dict[int, float]]:
 
     entries: dict[str, Any] = dict(data)
     molecules = []
+    at_rest = {name: entries[name]["enthalpy"] - entries[name]["thermal correction"] for name in atom_names}
     for name in molecule_names:
         atoms = Atoms(entries[name]["symbols"], entries[name]["positions"])
-        enthalpy = {"enthalpy": float(entries[name]["enthalpy"])}
-        molecules.append(Molecule(name, atoms.numbers.astype(int), atoms.positions, enthalpy))
+        entry, free = entries[name], sum(at_rest[symbol] for symbol in atoms.symbols)
+        electronic = entry["enthalpy"] - entry["thermal correction"] - entry["ZPE"] - free
+        properties = {"enthalpy": float(entry["enthalpy"]), "atomisation_energy": float(electronic)}
+        molecules.append(Molecule(name, atoms.numbers.astype(int), atoms.positions, properties))
     return molecules, {atomic_numbers[name]: float(entries[name]["enthalpy"]) for name in atom_names}

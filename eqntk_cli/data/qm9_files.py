@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from eqntk_cli.data.molecule_source import Molecule
-from eqntk_cli.data.qm9_layouts import is_raw, parse_sdf, parse_xyz, read_table
+from eqntk_cli.data.qm9_layouts import is_raw, parse_sdf, parse_xyz, read_table, text_of
 from eqntk_cli.errors import DataError
 
 OFFICIAL = "dsgdb9nsd.xyz.tar.bz2"
@@ -47,13 +47,16 @@ class XyzArchive:
 
     def _texts(self, members: dict[str, int]) -> Iterator[tuple[str, str]]:
         if self.path.is_dir():
-            yield from ((member, (self.path / member).read_text()) for member in members)
+            yield from (
+                (member, text_of((self.path / member).read_bytes(), f"{self.path / member}")) for member in members
+            )
             return
         with _archive(self.path) as archive:
             for member in archive:
                 if member.name in members:
                     stream = archive.extractfile(member)
-                    yield member.name, (stream.read() if stream is not None else b"").decode()
+                    content = stream.read() if stream is not None else b""
+                    yield member.name, text_of(content, f"{self.path}: {member.name}")
 
 
 class SdfFile:
@@ -82,8 +85,9 @@ class SdfFile:
 
     def _records(self) -> Iterator[str]:
         lines: list[str] = []
-        with self.path.open() as stream:
-            for line in stream:
+        with self.path.open("rb") as stream:
+            for number, content in enumerate(stream, start=1):
+                line = text_of(content, f"{self.path}: line {number}")
                 if line.startswith("$$$$"):
                     yield "".join(lines)
                     lines = []
@@ -125,7 +129,7 @@ def read_exclusions(path: Path) -> set[int]:
     """
     if not path.is_file():
         raise DataError(f"dataset.exclude={path} is no file; expected the published {EXCLUSIONS}.")
-    first = (line.split()[:1] for line in path.read_text().splitlines())
+    first = (line.split()[:1] for line in text_of(path.read_bytes(), str(path)).splitlines())
     found = {int(fields[0]) for fields in first if fields and fields[0].isdigit()}
     if not found:
         raise DataError(f"{path} lists no molecules; expected lines that start with the index of a molecule.")
@@ -134,7 +138,11 @@ def read_exclusions(path: Path) -> set[int]:
 
 def _tar_names(path: Path) -> list[str]:
     with _archive(path) as archive:
-        return archive.getnames()
+        members = archive.getmembers()
+    links = [member.name for member in members if _MEMBER.search(member.name) and not member.isfile()]
+    if links:
+        raise DataError(f"{path}: {links[0]} is a link or a folder, expected a file; pack the files themselves.")
+    return [member.name for member in members]
 
 
 @contextmanager

@@ -81,13 +81,26 @@ def read_table(path: Path) -> Iterator[tuple[str, dict[str, float]]]:
     Raises:
         DataError: no column mol_id.
     """
-    with path.open(newline="") as stream:
-        rows = csv.DictReader(stream)
-        if "mol_id" not in (rows.fieldnames or ()):
-            raise DataError(f"{path} has no column mol_id, expected the table of properties of QM9.")
-        for row in rows:
-            name = row.pop("mol_id")
-            yield name, {key: _field(value, f"{path}: {name}") for key, value in row.items() if key != "smiles"}
+    rows = csv.DictReader(text_of(path.read_bytes(), str(path)).splitlines())
+    if "mol_id" not in (rows.fieldnames or ()):
+        raise DataError(f"{path} has no column mol_id, expected the table of properties of QM9.")
+    for row in rows:
+        name = row.pop("mol_id")
+        yield name, {key: _field(value, f"{path}: {name}") for key, value in row.items() if key != "smiles"}
+
+
+def text_of(content: bytes, where: str) -> str:
+    """The text of a file.
+
+    Raises:
+        DataError: it is not in UTF-8; `where` names it.
+    """
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{where} is no text in UTF-8 (byte {error.start}); expected the file as published. Fetch it again."
+        ) from None
 
 
 def _raw_properties(lines: list[str], name: str) -> dict[str, float]:

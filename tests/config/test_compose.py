@@ -40,6 +40,7 @@ def test_overrides_reach_the_objects_with_their_types():
         ("model.width=64,128", "eqntk sweep"),
         ("model", "KEY=VALUE"),
         ("architecture.filter=[3", "no viable alternative"),
+        ("label=caf\udce9", r"label=caf\udce9 is no text in UTF-8"),  # the byte E9 as Python has it from a shell
     ],
 )
 def test_a_wrong_override_is_one_line_that_helps(override, says):

@@ -24,14 +24,37 @@ def test_methane_has_its_measured_energies() -> None:
     assert values(source.targets["enthalpy"], [methane])[0] == pytest.approx(-17.9 * KCAL_PER_MOL_MEV)
     # free atoms at 0 K: C 169.98, H 51.63 kcal/mol (JANAF)
     expected = -17.9 - 169.98 - 4 * 51.63
-    assert values(source.targets["atomisation"], [methane])[0] / KCAL_PER_MOL_MEV == pytest.approx(expected, abs=0.01)
+    assert values(source.targets["atomisation_enthalpy"], [methane])[0] / KCAL_PER_MOL_MEV == pytest.approx(
+        expected, abs=0.01
+    )
+
+
+def test_electronic_atomisation_energies_are_those_of_ase() -> None:
+    from ase.data.g2_1 import get_atomization_energy, molecule_names
+
+    source = open_source(_dataset())
+    molecules = {molecule.name: molecule for molecule in source.read(np.arange(source.size))}
+    first = [molecules[name] for name in molecule_names]  # ASE's function knows the first half of the set
+    expected = [-get_atomization_energy(name) for name in molecule_names]
+    got = values(source.targets["atomisation_energy"], first) / KCAL_PER_MOL_MEV
+    np.testing.assert_allclose(got, expected, rtol=1e-12)
+    assert -got[molecule_names.index("CH4")] == pytest.approx(420.2, abs=0.1)  # D_e in kcal/mol
+    enthalpy = values(source.targets["atomisation_enthalpy"], first) / KCAL_PER_MOL_MEV
+    assert np.mean(enthalpy - got) * KCAL_PER_MOL_MEV == pytest.approx(417, abs=1)  # meV, mostly zero-point energy
+
+
+def test_the_former_name_of_the_enthalpy_leads_to_the_new_ones() -> None:
+    with pytest.raises(
+        ConfigError, match=r"target=atomisation is not possible; did you mean atomisation_enthalpy or atomisation_ener"
+    ):
+        load(_dataset(target="atomisation"), ARCHITECTURE)
 
 
 def test_a_bundle_without_any_file() -> None:
     bundle = load(_dataset(), ARCHITECTURE)
     assert bundle.train_x.signals.shape == (12, bundle.domain.atoms, 9, bundle.domain.sphere.channels)
     assert bundle.test_y.shape == (5, 1)
-    assert bundle.target.name == "atomisation"
+    assert bundle.target.name == "atomisation_enthalpy"
     assert bundle.fingerprint() == load(_dataset(), ARCHITECTURE).fingerprint()
     assert bundle.fingerprint() != load(_dataset(split_seed=1), ARCHITECTURE).fingerprint()
 

@@ -214,6 +214,46 @@ def test_a_truncated_archive_is_named_and_kept(data_root: Path, tmp_path: Path) 
     assert path.exists()
 
 
+def test_a_link_in_an_archive_is_named(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "dsgdb9nsd.xyz.tar.bz2", "w:bz2") as archive:
+        link = tarfile.TarInfo("dsgdb9nsd_000007.xyz")
+        link.type, link.linkname = tarfile.SYMTYPE, "elsewhere.xyz"
+        archive.addfile(link)
+    with pytest.raises(DataError, match=r"tar.bz2: dsgdb9nsd_000007.xyz is a link or a folder, expected a file"):
+        open_source(_dataset(tmp_path)).read(np.array([0]))
+
+
+def test_files_that_are_no_text(tmp_path: Path) -> None:
+    latin = METHANE.replace("InChI", "Ångström").encode("latin-1")
+    (tmp_path / "dsgdb9nsd_000001.xyz").write_bytes(latin)
+    with pytest.raises(DataError, match=r"dsgdb9nsd_000001.xyz is no text in UTF-8 \(byte \d+\)"):
+        open_source(_dataset(tmp_path)).read(np.array([0]))
+    (tmp_path / "dsgdb9nsd_000001.xyz").unlink()
+    (tmp_path / "dsgdb9nsd.xyz.tar.bz2").write_bytes(_official_bytes(tmp_path, latin))
+    with pytest.raises(DataError, match=r"tar.bz2: dsgdb9nsd_000001.xyz is no text"):
+        open_source(_dataset(tmp_path)).read(np.array([0]))
+    (tmp_path / "dsgdb9nsd.xyz.tar.bz2").unlink()
+    (tmp_path / "gdb9.sdf").write_bytes(SDF.encode() + b"\xff\n")
+    (tmp_path / "gdb9.sdf.csv").write_text(TABLE + "gdb_2,1,2,3\n")
+    with pytest.raises(DataError, match=r"gdb9.sdf: line 13 is no text"):
+        open_source(_dataset(tmp_path)).read(np.array([1]))
+    (tmp_path / "gdb9.sdf.csv").write_bytes(TABLE.encode() + b"\xe5\n")
+    with pytest.raises(DataError, match=r"gdb9.sdf.csv is no text"):
+        open_source(_dataset(tmp_path))
+    (tmp_path / "list.txt").write_bytes(b"1 \xe5\n")
+    (tmp_path / "gdb9.sdf.csv").write_text(TABLE)
+    with pytest.raises(DataError, match=r"list.txt is no text"):
+        open_source(_dataset(tmp_path, exclude=str(tmp_path / "list.txt")))
+
+
+def _official_bytes(folder: Path, content: bytes) -> bytes:
+    text = folder / "text"
+    text.write_bytes(content)
+    with tarfile.open(folder / "packed", "w:bz2") as archive:
+        archive.add(text, "dsgdb9nsd_000001.xyz")
+    return (folder / "packed").read_bytes()
+
+
 def test_missing_files_and_unknown_targets(tmp_path: Path, data_root: Path) -> None:
     with pytest.raises(DataError, match="holds no files of QM9"):
         open_source(_dataset(tmp_path))
