@@ -31,5 +31,9 @@ class DiskError(StorageError):
     """The disk is full or a folder cannot be written; how to go on is added by the command that is running."""
 
 
+class DeviceMemoryError(ConfigError):
+    """A device has too little memory; what makes the work smaller is added by the command that is running."""
+
+
 class HeldError(StorageError):
     """Another process is writing there."""

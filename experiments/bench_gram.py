@@ -101,7 +101,7 @@ def _measure(case: Case, repeats: int) -> dict[str, float]:
     from eqntk_cli.domains.pixels import PixelGrid
     from eqntk_cli.groups.registry import get_group
     from eqntk_cli.kernels.gram.matrix import Engine, gram_file
-    from eqntk_cli.kernels.gram.peak_memory import peak_bytes
+    from eqntk_cli.kernels.gram.program import peak_bytes
 
     x1, x2 = np.random.default_rng(0).normal(size=(2, case.samples, case.size, case.size, 1)).astype(case.precision)
     architecture = ArchitectureConfig(name="cnn", hidden_layers=2)

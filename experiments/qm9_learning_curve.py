@@ -30,9 +30,9 @@ from eqntk_cli.domains.quadrature import Quadrature, gauss_quadrature, group_ave
 from eqntk_cli.domains.samples import take
 from eqntk_cli.groups.rotations import icosahedral, octahedral
 from eqntk_cli.kernels.gram.matrix import Engine, gram, gram_file
-from eqntk_cli.kernels.gram.progress import shown
 from eqntk_cli.kernels.pair.molecule import MoleculeKernel
 from eqntk_cli.kernels.pair.spherical import SphericalKernel
+from eqntk_cli.progress import Bar
 
 VALIDATION, TEST, DRAWS = 200, 300, 5
 SIZES = (10, 25, 50, 100, 250, 500, 1000)
@@ -98,8 +98,8 @@ def matrices(
     for place, x1, x2 in (("pool", bundle.train_x, None), ("test", bundle.test_x, bundle.train_x)):
         path = work / f"{name}_{rule.nodes}_{inputs.hexdigest()[:12]}_{place}.npz"
         if not path.exists():
-            with shown(f"{name}, {place}", "pairs of molecules") as progress:
-                engine = Engine(precision="float32", progress=progress)
+            with Bar(f"{name}, {place}", "pairs of molecules") as bar:
+                engine = Engine(precision="float32", progress=bar)
                 sys.stderr.write(f"{gram_file(kernel, x1, x2, path, settings, np.float32, engine)}\n")
         parts.append(np.load(path)["ntk"].astype(float))
     return np.concatenate(parts)

@@ -60,14 +60,14 @@ def _measured(config: "Config", widths: tuple[int, ...]) -> "Study":
     from eqntk_cli.config.checks import check
     from eqntk_cli.data.registry import load_data
     from eqntk_cli.domains.samples import cast
-    from eqntk_cli.kernels.gram.progress import shown
     from eqntk_cli.models.convergence import study
+    from eqntk_cli.progress import Bar
 
     check(config)
     data = load_data(config.dataset, config.architecture)
     x = cast(data.train_x, jnp.dtype(config.precision))
-    with shown("convergence", "% done") as progress:
-        return study(config, data.domain, x, widths, lambda share: progress(round(100 * share), 100))
+    with Bar("convergence") as bar:
+        return study(config, data.domain, x, widths, lambda share: bar(share, 1.0))
 
 
 def _write(study: "Study", out: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from eqntk_cli.cli.train import ConfigDir, Settings
-from eqntk_cli.errors import ConfigError, StorageError
+from eqntk_cli.errors import ConfigError, DeviceMemoryError, StorageError
 
 if TYPE_CHECKING:
     from eqntk_cli.cli.kernel_inputs import KernelInputs
@@ -50,6 +50,7 @@ def kernel(
 
     Without --x2 (or --columns) the matrix is square and exactly symmetric, ready for kernel="precomputed" in
     scikit-learn. Killed, it goes on where it was when the same command is run again; the tiles wait in OUT.partial.
+    Started several times at once, the processes share the work.
     """
     from eqntk_cli.cli import kernel_inputs
     from eqntk_cli.config.compose import compose
@@ -91,17 +92,23 @@ def _computed(
     inputs: "KernelInputs", out: Path, dtype: str | None, memory: float | None
 ) -> "tuple[PairKernel, GramReport]":
     from eqntk_cli.architectures.registry import pair_kernel
+    from eqntk_cli.cli.going_on import going_on
     from eqntk_cli.groups.registry import get_group
-    from eqntk_cli.kernels.gram.matrix import Engine, gram_file
-    from eqntk_cli.kernels.gram.progress import shown
+    from eqntk_cli.kernels.gram.matrix import Engine, gram_file, tiles_folder
+    from eqntk_cli.kernels.gram.store import ForeignTilesError
+    from eqntk_cli.progress import Bar
 
     config = inputs.config
     pair = pair_kernel(config.architecture, get_group(config.group), inputs.domain, config.model.route)
-    with shown("kernel", "pairs") as progress:
-        engine = Engine(
-            memory=None if memory is None else int(memory * _GIB), precision=config.precision, progress=progress
-        )
-        report = gram_file(pair, inputs.x1, inputs.x2, out, _identity(config), dtype or config.precision, engine)
+    tiles = None if memory is None else int(memory * _GIB)
+    try:
+        with Bar("kernel", "pairs") as bar, going_on("go on by the same command.", tiles_folder(out)):
+            engine = Engine(memory=tiles, precision=config.precision, progress=bar)
+            report = gram_file(pair, inputs.x1, inputs.x2, out, _identity(config), dtype or config.precision, engine)
+    except ForeignTilesError as error:
+        raise StorageError(f"{error} Or choose another --out.") from error
+    except DeviceMemoryError as error:
+        raise ConfigError(f"{error} --memory says how many GiB a tile may need.") from error
     return pair, report
 
 
@@ -118,7 +125,7 @@ def _identity(config: "Config") -> dict[str, str]:
 
 
 def _told(pair: "PairKernel", report: "GramReport", out: Path, as_json: bool) -> None:
-    from eqntk_cli.kernels.gram.peak_memory import peak_bytes
+    from eqntk_cli.kernels.gram.program import peak_bytes
 
     grid = report.grid
     shape = [grid.rows, grid.columns]

@@ -13,7 +13,7 @@ import numpy as np
 from eqntk_cli.config.checks import check, domain, layers
 from eqntk_cli.config.schema import Config
 from eqntk_cli.errors import DataError
-from eqntk_cli.kernels.gram.array_file import open_array
+from eqntk_cli.kernels.gram.archive import open_array
 
 _SPHERICAL = "spherical_mlp"
 

@@ -46,7 +46,7 @@ def predict(
     """
     from eqntk_cli.kernels.dynamics.prediction import fit
     from eqntk_cli.kernels.dynamics.spectrum import describe
-    from eqntk_cli.kernels.gram.array_file import open_array, read_gram
+    from eqntk_cli.kernels.gram.archive import open_array, read_gram
 
     schedule = _schedule(steps, step_size, time)
     if not out.parent.is_dir():
@@ -88,7 +88,7 @@ def _numbers(text: str, option: str) -> tuple[float, ...]:
 def _predicted(
     ensemble: "InfiniteEnsemble", cross: Path, test: Path | None, schedule: "Schedule"
 ) -> "dict[str, np.ndarray]":
-    from eqntk_cli.kernels.gram.array_file import read_gram
+    from eqntk_cli.kernels.gram.archive import read_gram
 
     between = read_gram(cross)
     arrays = {"mean": ensemble.mean(between, schedule)}

@@ -14,7 +14,7 @@ from eqntk_cli.domains.base import Domain, Rotatable
 from eqntk_cli.domains.samples import Samples, concatenate, count, take
 from eqntk_cli.groups.finite import FiniteGroup
 from eqntk_cli.groups.so3 import SO3
-from eqntk_cli.kernels.gram.fingerprint import fingerprint
+from eqntk_cli.kernels.gram.sides import samples_digest
 from eqntk_cli.targets.representation import INVARIANT, Representation
 
 EVALUATION_ROTATIONS = 8  # of SO(3), the identity included: the orbit on which predictions are read
@@ -49,7 +49,7 @@ class Orbit:
         digits might be rounded one way here and the other way there.
         """
         matrices = np.round(np.asarray(self.group.matrices, np.float64), 2) + 0.0  # no -0
-        return f"copies {fingerprint(x)} {self.group.name} {fingerprint(matrices)}"
+        return f"copies {samples_digest(x)} {self.group.name} {samples_digest(matrices)}"
 
     def targets(self, y: Float[Any, "sample output"]) -> Float[Any, "copy output"]:
         """The targets rho_y(g) y of all copies."""

@@ -115,6 +115,6 @@ class _Counted:
         self._pairs = pairs
         self._name = name
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: float, total: float | None) -> None:
         del total
-        self._pairs.count(self._name, done)
+        self._pairs.count(self._name, int(done))

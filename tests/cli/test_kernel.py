@@ -1,6 +1,7 @@
 """The command that writes Gram matrices: values of independent code, and every mistake in one line."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -140,6 +141,15 @@ def test_a_data_set_gives_train_and_cross_kernels_and_targets(run):
     assert loaded("y.npy").shape == (12, 10)
     eigenvalues = np.linalg.eigvalsh(loaded("train.npz")["ntk"])
     assert eigenvalues[0] > 0
+
+
+def test_tiles_of_another_computation_leave_two_ways_out(run):
+    Path("k.npz.partial").mkdir()
+    Path("k.npz.partial/manifest.json").write_text('{"identity": {}, "grid": {}}')
+    done = run("--x1", "a.npy", "--out", "k.npz", *SMALL)
+    said = r"holds tiles of another computation \(.*\); remove that folder to start anew. Or choose another --out."
+    assert done.exit_code != 0
+    assert re.search(said, str(done.exception))
 
 
 def test_the_same_command_overwrites_its_result(run):

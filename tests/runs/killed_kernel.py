@@ -10,7 +10,7 @@ from fake_runs import config, stop_here
 from eqntk_cli.config.schema import ArchitectureConfig, Config, ModelConfig
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.domains.pixels import PixelGrid
-from eqntk_cli.kernels.gram.store import GramStore
+from eqntk_cli.kernels.gram.store import TileStore
 from eqntk_cli.runs.execute import execute
 from eqntk_cli.targets.scale import TargetScale
 
@@ -35,12 +35,12 @@ def load_images(*_) -> DataBundle:
 
 
 class StoppedAt:
-    """Takes the place of GramStore.write: stops in front of one tile, and notes the tiles that were written."""
+    """Takes the place of TileStore.write: stops in front of one tile, and notes the tiles that were written."""
 
     def __init__(self, name: str | None = None, number: int = 0, stop=stop_here) -> None:
         self.written = []
         self._name, self._number, self._stop = name, number, stop
-        self._write = GramStore.write
+        self._write = TileStore.write
 
     def __call__(self, store, tile, block):
         matrix = store.folder.name
@@ -58,5 +58,5 @@ def stopped_at(name=None, number=0, stop=stop_here):
 
 if __name__ == "__main__":
     jax.config.update("jax_enable_x64", True)
-    GramStore.write = stopped_at(sys.argv[2], int(sys.argv[3]))[1]
+    TileStore.write = stopped_at(sys.argv[2], int(sys.argv[3]))[1]
     execute(kernel_config(), Path(sys.argv[1]), load_images)

@@ -9,7 +9,7 @@ import pytest
 from killed_kernel import TILES, kernel_config, load_images, stopped_at
 
 from eqntk_cli.errors import NumericalError, StorageError
-from eqntk_cli.kernels.gram.store import GramStore
+from eqntk_cli.kernels.gram.store import TileStore
 from eqntk_cli.progress import Bar
 from eqntk_cli.runs import provenance, store
 from eqntk_cli.runs.contents import KERNELS
@@ -28,7 +28,7 @@ def whole(tmp_path_factory):
 def tiles(monkeypatch):
     """The tiles that are written from here on."""
     keeper, write = stopped_at()
-    monkeypatch.setattr(GramStore, "write", write)
+    monkeypatch.setattr(TileStore, "write", write)
     return keeper.written
 
 
@@ -38,7 +38,7 @@ def interrupt(_: str) -> None:
 
 def interrupted(folder, monkeypatch, name="train", number=4):
     with monkeypatch.context() as patch:
-        patch.setattr(GramStore, "write", stopped_at(name, number, interrupt)[1])
+        patch.setattr(TileStore, "write", stopped_at(name, number, interrupt)[1])
         with pytest.raises(KeyboardInterrupt):
             execute(kernel_config(), folder, load_images)
 
@@ -103,7 +103,7 @@ def test_a_resume_is_promised_only_where_it_does_not_fail_again(tmp_path, monkey
     def fail(_: str) -> None:
         raise kind("no more")
 
-    monkeypatch.setattr(GramStore, "write", stopped_at("train", 1, fail)[1])
+    monkeypatch.setattr(TileStore, "write", stopped_at("train", 1, fail)[1])
     with pytest.raises(kind, match="no more"):
         execute(kernel_config(), tmp_path, load_images)
     said = f"failed: the kernels so far are kept in {tmp_path}"

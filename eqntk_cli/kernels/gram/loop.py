@@ -1,90 +1,149 @@
-"""The loop over the tiles of a Gram matrix: compute those that are missing, check them, hand them to their keeper."""
+"""The loop over the tiles of a Gram matrix: compute those that are missing, check them, hand them to their keeper.
+
+Several processes may fill one store together. Each claims the tiles that it computes and passes over those that
+another one has claimed; at the end it waits for these. A claim ends with its process, so the tiles of a process that
+died are computed by those that are left.
+"""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from eqntk_cli.errors import NumericalError
 from eqntk_cli.kernels.gram.program import TileProgram
-from eqntk_cli.kernels.gram.progress import Progress
 from eqntk_cli.kernels.gram.sides import Sides
-from eqntk_cli.kernels.gram.store import GramStore
-from eqntk_cli.kernels.gram.tiles import Tile, TileGrid, mirrored, reflected
+from eqntk_cli.kernels.gram.tiles import Tile, TileGrid
+from eqntk_cli.progress import Progress
 from eqntk_cli.recursion.block import KernelBlock
 
 
-class Keeper(Protocol):
+class TileKeeper(Protocol):
     """Where finished tiles go."""
+
+    grid: TileGrid
+
+    def done(self) -> set[Tile]:
+        """The tiles that are there."""
+
+    def claim(self, tile: Tile, wait: bool) -> ExitStack | None:
+        """The right to compute a tile, until the stack is closed.
+
+        None: it is there by now, or another process has claimed it. With `wait` for that process None says that the
+        tile is there.
+        """
 
     def write(self, tile: Tile, block: KernelBlock) -> None:
         """Keep one tile."""
 
 
-class Matrices:
-    """Tiles put together in memory, in float64; with a store, those on the disk too."""
-
-    def __init__(self, grid: TileGrid, store: GramStore | None = None) -> None:
-        self._grid = grid
-        self._store = store
-        self.result = KernelBlock(*(np.empty((grid.rows, grid.width)) for _ in KernelBlock._fields))
-        self.there: set[Tile] = set()
-        if store is not None:
-            self.there = store.done()
-            for tile in self.there:
-                self._place(tile, store.read(tile))
-
-    def write(self, tile: Tile, block: KernelBlock) -> None:
-        """Keep one tile, on the disk first."""
-        if self._store is not None:
-            self._store.write(tile, block)
-        self._place(tile, block)
-
-    def _place(self, tile: Tile, block: KernelBlock) -> None:
-        grid, across = self._grid, Tile(tile.column, tile.row)
-        on_diagonal = grid.symmetric and tile.row == tile.column
-        for array, values in zip(self.result, block, strict=True):
-            there = grid.row_slice(tile), grid.column_slice(tile)
-            array[there] = mirrored(values, grid.inverse) if on_diagonal else values
-            if grid.symmetric and not on_diagonal:
-                array[grid.row_slice(across), grid.column_slice(across)] = reflected(values, grid.inverse)
-
-
-def compute(
-    program: TileProgram,
-    grid: TileGrid,
-    sides: Sides,
-    todo: Sequence[Tile],
-    keeper: Keeper,
-    progress: Progress,
-) -> None:
-    """Compute the tiles `todo`; `progress` counts those that are there already as done.
+def compute(program: TileProgram, sides: Sides, keeper: TileKeeper, progress: Progress) -> None:
+    """Compute the tiles that are missing, until all are there; `progress` counts pairs, those of others too.
 
     Raises:
         NumericalError: an entry is not finite.
+        StorageError: a tile cannot be kept.
     """
-    total = sum(grid.pairs(tile) for tile in grid)
-    done = total - sum(grid.pairs(tile) for tile in todo)
-    progress(done, total)
-    running: deque[tuple[Sequence[Tile], KernelBlock]] = deque()
-    for batch in [*_batches(todo, program.devices), ()]:
-        while running and (not batch or len(running) > program.ahead):
-            finished, promise = running.popleft()
-            done += _keep(finished, promise, grid, keeper)
-            progress(done, total)
-        if batch:
-            running.append((batch, program.start([sides.tile(grid, tile) for tile in batch])))
+    done = keeper.done()
+    missing = [tile for tile in keeper.grid if tile not in done]
+    tally = _Tally(keeper.grid, missing, progress)
+    loop = _Loop(program, sides, keeper, tally)
+    claimed_by_others: list[Tile] = []
+    loop.run(_claims(keeper, missing, claimed_by_others))
+    for tile in claimed_by_others:
+        claim = keeper.claim(tile, wait=True)
+        if claim is None:
+            tally.add([tile])
+        else:
+            loop.run([(tile, claim)])
 
 
-def _keep(batch: Sequence[Tile], promise: KernelBlock, grid: TileGrid, keeper: Keeper) -> int:
-    arrays = [np.asarray(values) for values in promise]
-    for position, tile in enumerate(batch):
-        rows, columns = grid.shape(tile)
-        block = KernelBlock(*(array[position, :rows, :columns] for array in arrays))
-        _require_finite(block, grid, tile)
-        keeper.write(tile, block)
-    return sum(grid.pairs(tile) for tile in batch)
+class _Tally:
+    """How many pairs of samples are done."""
+
+    def __init__(self, grid: TileGrid, missing: Sequence[Tile], progress: Progress) -> None:
+        self._grid = grid
+        self._progress = progress
+        self._total = sum(grid.pairs(tile) for tile in grid)
+        self._done = self._total - sum(grid.pairs(tile) for tile in missing)
+        progress(self._done, self._total)
+
+    def add(self, tiles: Sequence[Tile]) -> None:
+        """These are there now."""
+        self._done += sum(self._grid.pairs(tile) for tile in tiles)
+        self._progress(self._done, self._total)
+
+
+def _claims(keeper: TileKeeper, tiles: Sequence[Tile], by_others: list[Tile]) -> Iterator[tuple[Tile, ExitStack]]:
+    for tile in tiles:
+        claim = keeper.claim(tile, wait=False)
+        if claim is None:
+            by_others.append(tile)
+        else:
+            yield tile, claim
+
+
+class _Batch(NamedTuple):
+    """Tiles that are computed at the same time."""
+
+    tiles: list[Tile]
+    claims: ExitStack
+    promise: KernelBlock
+
+
+@dataclass(frozen=True)
+class _Loop:
+    program: TileProgram
+    sides: Sides
+    keeper: TileKeeper
+    tally: _Tally
+
+    def run(self, claims: Iterable[tuple[Tile, ExitStack]]) -> None:
+        """Compute the tiles that are claimed, batch after batch."""
+        running: deque[_Batch] = deque()
+        try:
+            for batch in _batches(claims, self.program.devices):
+                running.append(self._start(batch))
+                if len(running) > self.program.ahead:
+                    self._finish(running.popleft())
+            while running:
+                self._finish(running.popleft())
+        finally:
+            for given_up in running:
+                given_up.claims.close()
+
+    def _start(self, batch: Sequence[tuple[Tile, ExitStack]]) -> _Batch:
+        claims = ExitStack()
+        for _, claim in batch:
+            claims.push(claim)
+        tiles = [tile for tile, _ in batch]
+        promise = self.program.start([self.sides.tile(self.keeper.grid, tile) for tile in tiles])
+        return _Batch(tiles, claims, promise)
+
+    def _finish(self, batch: _Batch) -> None:
+        grid = self.keeper.grid
+        with batch.claims:
+            arrays = [np.asarray(values) for values in batch.promise]
+            for position, tile in enumerate(batch.tiles):
+                rows, columns = grid.shape(tile)
+                block = KernelBlock(*(array[position, :rows, :columns] for array in arrays))
+                _require_finite(block, grid, tile)
+                self.keeper.write(tile, block)
+        self.tally.add(batch.tiles)
+
+
+def _batches(claims: Iterable[tuple[Tile, ExitStack]], size: int) -> Iterator[list[tuple[Tile, ExitStack]]]:
+    batch: list[tuple[Tile, ExitStack]] = []
+    for claim in claims:
+        batch.append(claim)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _require_finite(block: KernelBlock, grid: TileGrid, tile: Tile) -> None:
@@ -96,8 +155,3 @@ def _require_finite(block: KernelBlock, grid: TileGrid, tile: Tile) -> None:
                 f"the {name} kernel of samples {row} and {column // grid.copies} is not finite; expected numbers of "
                 "ordinary size: normalise the inputs, lower W_std, or compute with precision=float64."
             )
-
-
-def _batches(tiles: Sequence[Tile], size: int) -> Iterator[Sequence[Tile]]:
-    for start in range(0, len(tiles), size):
-        yield tiles[start : start + size]

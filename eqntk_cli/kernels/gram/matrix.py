@@ -9,6 +9,7 @@ interrupted or not, and up to rounding for any tile size and number of devices.
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,32 +18,18 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from eqntk_cli.domains.samples import Samples
-from eqntk_cli.kernels.gram.fingerprint import fingerprint
-from eqntk_cli.kernels.gram.loop import Matrices, compute
+from eqntk_cli.kernels.gram.archive import write_gram
+from eqntk_cli.kernels.gram.loop import compute
 from eqntk_cli.kernels.gram.program import TileProgram, compile_tiles
-from eqntk_cli.kernels.gram.progress import Progress, silent
 from eqntk_cli.kernels.gram.sides import Sides
-from eqntk_cli.kernels.gram.store import GramStore, Purpose
-from eqntk_cli.kernels.gram.tiles import Tile, TileGrid, plan
+from eqntk_cli.kernels.gram.store import TileStore
+from eqntk_cli.kernels.gram.tiles import Tile, TileGrid, mirrored, plan, reflected
+from eqntk_cli.progress import Progress, silent
 from eqntk_cli.recursion.block import KernelBlock, PairKernel
 
 CPU_MEMORY = 1 << 24  # bytes per tile on a CPU: more leaves the cache (64^2 pairs at 16x16 cost 1.4 times 24^2 ones)
 _ACCELERATOR_SHARE = 0.25  # of a device's memory
 _TRIES = 4  # times a tile is made smaller when the compiler needs more memory than the kernel had announced
-_IN_MEMORY = Purpose(
-    size=1,
-    content="the tiles",
-    smaller="precision=float32",
-    full="free some space and go on from them",
-    foreign="remove that folder to start anew",
-)
-_IN_FILE = Purpose(
-    size=2,
-    content="the tiles and the result",
-    smaller="--dtype float32",
-    full="free some space and run the same command again",
-    foreign="remove that folder to start anew, or choose another --out",
-)
 
 
 @dataclass(frozen=True)
@@ -125,24 +112,21 @@ def gram(
     Raises:
         DataError: there are no samples.
         NumericalError: an entry is not finite.
+        DeviceMemoryError: one tile does not fit in the memory of a device.
         StorageError: the disk is full, or the tiles that are there belong to another computation.
     """
     engine = engine or Engine()
     sides = Sides.of(x1, x2, engine.precision, inverse)
-    store = None
-    if kept is not None:
-        identity = {**kept.settings, **_identity(x1, x2, kept.copies), "inverse": str(sides.inverse)}
-        store = GramStore.reopen(kept.folder, identity, kept.dtype, _IN_MEMORY)
-    if store is not None and len(store.done()) == len(store.grid):  # nothing to compile
-        total = sum(store.grid.pairs(tile) for tile in store.grid)
-        engine.progress(total, total)
-        return Matrices(store.grid, store).result
-    grid, program = _planned(kernel, sides, engine, None if store is None else store.grid)
-    if kept is not None and store is None:
-        store = GramStore.create(kept.folder, identity, grid, kept.dtype, _IN_MEMORY)
-    matrices = Matrices(grid, store)
-    compute(program, grid, sides, [tile for tile in grid if tile not in matrices.there], matrices, engine.progress)
-    return matrices.result
+    if kept is None:
+        grid, program = _planned(kernel, sides, engine)
+        matrices = _Matrices(grid)
+        compute(program, sides, matrices, engine.progress)
+        return matrices.block
+    store, _ = _filled(kernel, sides, engine, kept, with_result=False)
+    matrices = _Matrices(store.grid)
+    for tile in store.grid:
+        matrices.write(tile, KernelBlock(*store.read(tile)))
+    return matrices.block
 
 
 def gram_file(
@@ -156,41 +140,93 @@ def gram_file(
 ) -> GramReport:
     """The kernels of all pairs as an npz file with `nngp` and `ntk`; run again after a kill, it goes on.
 
+    Several processes may be asked for the same file at the same time, from the beginning or later: they share the
+    work, and each returns when the file is there.
+
     Args:
         kernel: what to compute.
         x1: samples along the rows.
         x2: samples along the columns; None: those of `x1`.
-        path: the npz file; tiles are kept in the folder `path` + ".partial" until it is written.
-        settings: all that `kernel` depends on, to recognise the tiles of an interrupted run.
+        path: the npz file; tiles are kept in `tiles_folder(path)` until it is written.
+        settings: all that `kernel` depends on, to recognise the tiles of another process.
         dtype: float32 or float64, on disk.
         engine: how to compute.
 
     Raises:
         DataError: there are no samples.
         NumericalError: an entry is not finite.
+        DeviceMemoryError: one tile does not fit in the memory of a device.
         StorageError: the disk is full, or the tiles that are there belong to another computation.
     """
     engine = engine or Engine()
     sides = Sides.of(x1, x2, engine.precision)
-    folder = path.with_name(path.name + ".partial")
-    identity = {**settings, **_identity(x1, x2)}
-    store = GramStore.reopen(folder, identity, dtype, _IN_FILE)
+    kept = Kept(tiles_folder(path), settings, dtype)
+    store, report = _filled(kernel, sides, engine, kept, with_result=True)
+    with store.alone():
+        if not store.removed:  # else another process has just done this
+            write_gram(store, path)
+            store.remove()
+    return report
+
+
+def tiles_folder(path: Path) -> Path:
+    """Where the tiles of a file of Gram matrices are kept."""
+    return path.with_name(path.name + ".partial")
+
+
+class _Matrices:
+    """Tiles put together in memory, in float64."""
+
+    def __init__(self, grid: TileGrid) -> None:
+        self.grid = grid
+        self.block = KernelBlock(*(np.empty((grid.rows, grid.width)) for _ in KernelBlock._fields))
+
+    def done(self) -> set[Tile]:
+        return set()
+
+    def claim(self, tile: Tile, wait: bool) -> ExitStack:
+        del tile, wait  # nobody else is there
+        return ExitStack()
+
+    def write(self, tile: Tile, block: KernelBlock) -> None:
+        grid, across = self.grid, Tile(tile.column, tile.row)
+        on_diagonal = grid.symmetric and tile.row == tile.column
+        for matrix, values in zip(self.block, block, strict=True):
+            own = grid.row_slice(tile), grid.column_slice(tile)
+            matrix[own] = mirrored(values, grid.inverse) if on_diagonal else values
+            if grid.symmetric and not on_diagonal:
+                matrix[grid.row_slice(across), grid.column_slice(across)] = reflected(values, grid.inverse)
+
+
+def _filled(
+    kernel: PairKernel, sides: Sides, engine: Engine, kept: Kept, with_result: bool
+) -> tuple[TileStore, GramReport]:
+    """A store with all its tiles, those of earlier and of other processes too."""
+    identity = {**kept.settings, **sides.identity(kept.copies)}
+    store = TileStore.reopen(kept.folder, identity, kept.dtype)
+    before = set() if store is None else store.done()
+    if store is not None and len(before) == len(store.grid):  # nothing to compile
+        report = _report(store.grid, before)
+        engine.progress(report.pairs, report.pairs)
+        return store, report
     grid, program = _planned(kernel, sides, engine, None if store is None else store.grid)
-    store = store or GramStore.create(folder, identity, grid, dtype, _IN_FILE)
-    there = store.done()
+    if store is None:
+        store = TileStore.create(kept.folder, identity, grid, kept.dtype, with_result)
+        if store.grid != grid:  # another process was quicker, and has other tiles
+            _, program = _planned(kernel, sides, engine, store.grid)
     start = time.perf_counter()
-    compute(program, grid, sides, [tile for tile in grid if tile not in there], store, engine.progress)
-    seconds = time.perf_counter() - start
-    store.export(path)
-    store.remove()
-    kept = sum(grid.pairs(tile) for tile in there)
+    compute(program, sides, store, engine.progress)
+    return store, _report(store.grid, before, program, time.perf_counter() - start)
+
+
+def _report(grid: TileGrid, before: set[Tile], program: TileProgram | None = None, seconds: float = 0.0) -> GramReport:
     return GramReport(
         pairs=sum(grid.pairs(tile) for tile in grid),
-        pairs_kept=kept,
-        compile_seconds=program.compile_seconds,
+        pairs_kept=sum(grid.pairs(tile) for tile in before),
+        compile_seconds=program.compile_seconds if program else 0.0,
         compute_seconds=seconds,
-        bytes_per_tile=program.bytes_per_tile,
-        devices=program.devices,
+        bytes_per_tile=program.bytes_per_tile if program else 0,
+        devices=program.devices if program else 0,
         grid=grid,
     )
 
@@ -212,12 +248,6 @@ def _planned(
             break
         per_pair = max(per_pair + 1, math.ceil(program.bytes_per_tile / (pairs * grid.copies)))
     return grid, program
-
-
-def _identity(x1: Samples, x2: Samples | None, copies: Mapping[str, str] | None = None) -> dict[str, str]:
-    told = copies or {}
-    sides = {"x1": x1} if x2 is None else {"x1": x1, "x2": x2}
-    return {"x2": "x1", **{side: told[side] if side in told else fingerprint(x) for side, x in sides.items()}}
 
 
 def _default_memory(device: jax.Device) -> int:

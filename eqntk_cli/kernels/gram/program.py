@@ -5,9 +5,12 @@ of a device is the same for 1 CPU and for many GPUs, and so are its numbers up t
 repeats its last tile.
 """
 
+import re
+import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -15,10 +18,11 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from eqntk_cli.domains.samples import Samples
-from eqntk_cli.errors import ConfigError
+from eqntk_cli.errors import DeviceMemoryError
 from eqntk_cli.recursion.block import KernelBlock, PairKernel
 
 _AXIS = "tile"
+_KIB = 1024
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def compile_tiles(
     """Compile the kernel for tiles with as many samples as `x1` and `x2`.
 
     Raises:
-        ConfigError: one tile does not fit in the memory of a device.
+        DeviceMemoryError: one tile does not fit in the memory of a device.
     """
     chosen = list(jax.devices() if devices is None else devices)
     mesh = Mesh(np.array(chosen), (_AXIS,))
@@ -72,9 +76,21 @@ def compile_tiles(
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
-        raise ConfigError("one tile does not fit in the memory of the device; lower --memory.") from error
+        raise DeviceMemoryError(
+            "one tile does not fit in the memory of the device; free some of it, or use smaller tiles."
+        ) from error
     seconds = time.perf_counter() - start
     return TileProgram(len(chosen), _bytes(compiled), seconds, compiled, placed)
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has held at any time.
+
+    On accelerators the peak of the one with the highest; on a CPU the peak resident size of the process.
+    """
+    statistics = [device.memory_stats() for device in jax.local_devices() if device.platform != "cpu"]
+    peaks = [held["peak_bytes_in_use"] for held in statistics if held]
+    return max(peaks) if peaks else _peak_resident()
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,3 +132,12 @@ def _bytes(compiled: Any) -> int:
     if memory is None:  # not every backend tells
         return 0
     return memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
+
+
+def _peak_resident() -> int:
+    # VmHWM belongs to this program alone; ru_maxrss may still count the parent process that started it
+    try:
+        line = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    except OSError:
+        line = None
+    return _KIB * (int(line[1]) if line else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -1,6 +1,6 @@
 """The samples along the rows and along the columns of a Gram matrix, read tile by tile."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from eqntk_cli.domains.samples import Samples, count, take
 from eqntk_cli.errors import DataError
+from eqntk_cli.files.digest import array_digest
 from eqntk_cli.kernels.gram.tiles import Tile, TileGrid
 
 
@@ -60,6 +61,12 @@ class Sides:
         """Samples along the columns, their copies not counted."""
         return count(self.x2) // len(self.inverse)
 
+    def identity(self, copies: Mapping[str, str]) -> dict[str, str]:
+        """What tells these samples from others; `copies` says it for the sides that hold copies of other samples."""
+        sides = {"x1": self.x1} if self.x2 is self.x1 else {"x1": self.x1, "x2": self.x2}
+        digests = {name: copies[name] if name in copies else samples_digest(side) for name, side in sides.items()}
+        return {"x2": "x1", **digests, "inverse": str(self.inverse)}
+
     def tile(self, grid: TileGrid, tile: Tile) -> tuple[Samples, Samples]:
         """The samples of a full tile."""
         return self._read(self.x1, grid.row_samples(tile)), self._read(self.x2, grid.column_samples(tile))
@@ -74,6 +81,11 @@ class Sides:
     def _cast(self, leaf: np.ndarray) -> np.ndarray:
         floating = np.issubdtype(leaf.dtype, np.floating)
         return np.asarray(leaf, self.precision if floating and self.precision else leaf.dtype)
+
+
+def samples_digest(x: Samples) -> str:
+    """The sha256 of all leaves: their types, shapes and bytes."""
+    return array_digest(jax.tree.leaves(x))
 
 
 def _on_host(leaf: Any) -> np.ndarray:

@@ -6,17 +6,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from eqntk_cli.errors import DataError, NumericalError, StorageError
-from eqntk_cli.kernels.gram.matrix import Engine, gram, gram_file
+from eqntk_cli.errors import DataError, DiskError, NumericalError, StorageError
+from eqntk_cli.kernels.gram.matrix import Engine, Kept, gram, gram_file
+from eqntk_cli.kernels.gram.store import ForeignTilesError
 from eqntk_cli.recursion.block import KernelBlock, PairKernel
-from tests.kernels.toy_kernel import ToyKernel, samples
+from tests.kernels.gram.toy_kernel import ToyKernel, samples
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SETTINGS = {"kernel": "toy"}
 ROUNDING = 20 * np.finfo(np.float64).eps  # of entries of size 1; sums over nine features in another order
 
@@ -119,7 +121,7 @@ import sys, time
 import jax
 jax.config.update("jax_enable_x64", True)
 from pathlib import Path
-from tests.kernels.toy_kernel import ToyKernel, samples
+from tests.kernels.gram.toy_kernel import ToyKernel, samples
 from eqntk_cli.kernels.gram.matrix import Engine, gram_file
 slow = lambda done, total: time.sleep(float(sys.argv[2]))
 engine = Engine(memory=48 * 30, progress=slow)
@@ -153,6 +155,12 @@ def test_killed_and_resumed_is_identical_to_the_last_bit(tmp_path):
     assert out.read_bytes() == (tmp_path / "whole.npz").read_bytes()
 
 
+class Usage(NamedTuple):
+    """What a disk says of itself."""
+
+    free: int
+
+
 def interrupted(folder: Path, after: int = 2) -> None:
     """Leave the tiles of a computation that was stopped."""
 
@@ -174,8 +182,8 @@ def interrupted(folder: Path, after: int = 2) -> None:
 )
 def test_tiles_of_another_computation_are_refused(tmp_path, x, settings, dtype, told):
     interrupted(tmp_path)
-    advice = "remove that folder to start anew, or choose another --out"
-    with pytest.raises(StorageError, match=rf"k.npz.partial holds tiles of another .*{told}.*{advice}"):
+    advice = "remove that folder to start anew"
+    with pytest.raises(ForeignTilesError, match=rf"k.npz.partial holds tiles of another .*{told}.*{advice}"):
         gram_file(ToyKernel(), x, None, tmp_path / "k.npz", settings, dtype)
 
 
@@ -191,7 +199,7 @@ import resource, sys
 import jax
 jax.config.update("jax_enable_x64", True)
 from pathlib import Path
-from tests.kernels.toy_kernel import ToyKernel, samples
+from tests.kernels.gram.toy_kernel import ToyKernel, samples
 from eqntk_cli.errors import StorageError
 from eqntk_cli.kernels.gram.matrix import Engine, gram_file
 limit = int(sys.argv[2])
@@ -220,14 +228,22 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path, limit):
 
 
 def test_too_little_room_is_seen_before_anything_is_computed(tmp_path, monkeypatch):
-    matrices = 2 * 40 * 40 * 8
-    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 2 * matrices - 1})())
-    said = r"GB are needed for the tiles and the result \(half of it with --dtype float32\): free some space\.$"
-    with pytest.raises(StorageError, match=said):
+    matrices, beside = 2 * 40 * 40 * 8, 1 << 16
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(2 * matrices + beside - 1))
+    with pytest.raises(DiskError, match=r"^the tiles and the result need 50 KiB .* in single precision, .* half of it"):
         gram_file(ToyKernel(), samples(40), None, tmp_path / "k.npz", SETTINGS)
-    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": matrices - 1})())
-    with pytest.raises(StorageError, match="the result: free some space"):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(matrices + beside - 1))
+    with pytest.raises(DiskError, match=r"^the tiles and the result need 25 KiB .* free; free some space\.$"):
         gram_file(ToyKernel(), samples(40), None, tmp_path / "k.npz", SETTINGS, np.float32)
+
+
+def test_kept_tiles_need_room_for_themselves_alone(tmp_path, monkeypatch):
+    matrices, beside = 2 * 40 * 40 * 8, 1 << 16
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(matrices + beside))
+    gram(ToyKernel(), samples(40), kept=Kept(tmp_path / "fits", SETTINGS))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(matrices + beside - 1))
+    with pytest.raises(DiskError, match=r"^the tiles need 25 KiB"):
+        gram(ToyKernel(), samples(40), kept=Kept(tmp_path / "too large", SETTINGS))
 
 
 DEVICES = """
@@ -235,7 +251,7 @@ import sys
 import jax
 jax.config.update("jax_enable_x64", True)
 import numpy as np
-from tests.kernels.toy_kernel import ToyKernel, samples
+from tests.kernels.gram.toy_kernel import ToyKernel, samples
 from eqntk_cli.kernels.gram.matrix import Engine, gram
 assert jax.device_count() == 8
 block = gram(ToyKernel(), samples(45), engine=Engine(memory=48 * 100))

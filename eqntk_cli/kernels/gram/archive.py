@@ -1,4 +1,8 @@
-"""Arrays of numbers that a user hands over in npy and npz files, checked before anything is computed."""
+"""Arrays of samples and Gram matrices in files of numpy: read with care, written without holding them whole.
+
+Samples come as one array in a npy file. Gram matrices are the two arrays `nngp` and `ntk` of an npz file; they are put
+together from their tiles band by band, so that memory does not grow with the matrix.
+"""
 
 import zipfile
 from collections.abc import Iterator
@@ -6,12 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
 from eqntk_cli.errors import DataError
+from eqntk_cli.files.atomic import whole_file
+from eqntk_cli.kernels.gram.store import TileStore
+from eqntk_cli.kernels.gram.tiles import Tile, mirrored, reflected
 from eqntk_cli.recursion.block import KernelBlock
 
 _ZIP = b"PK"  # how an archive begins
 _ROWS = 1024  # read at a time while looking for NaN; the array may be larger than the memory
+_BAND = 1 << 24  # bytes of a matrix that are put together at a time
 
 
 def open_array(path: Path) -> np.ndarray:
@@ -69,6 +78,47 @@ def require_numbers(array: np.ndarray, name: str) -> None:
         if not finite.all():
             first = start + int(np.argmin(finite))
             raise DataError(f"{name} holds NaN or infinity (first in row {first}); expected finite numbers only.")
+
+
+def write_gram(store: TileStore, path: Path) -> None:
+    """The matrices of a store all of whose tiles are there as an npz file, in one step.
+
+    Raises:
+        DiskError: the disk is full.
+    """
+    shape = (store.grid.rows, store.grid.width)
+    header = {"descr": store.dtype.str, "fortran_order": False, "shape": shape}
+    with whole_file(path) as file, zipfile.ZipFile(file, "w", allowZip64=True) as archive:
+        for kernel, name in enumerate(KernelBlock._fields):
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array_header_2_0(member, header)
+                for row, rows in _bands(store):
+                    member.write(_band(store, kernel, row, rows).tobytes())
+
+
+def _bands(store: TileStore) -> Iterator[tuple[int, slice]]:
+    """Rows of the matrix that fit in the memory, and the row of tiles that they belong to."""
+    grid = store.grid
+    height = max(1, _BAND // (grid.width * store.dtype.itemsize))
+    for first in range(0, grid.rows, grid.tile_rows):
+        last = min(first + grid.tile_rows, grid.rows)
+        for start in range(first, last, height):
+            yield first // grid.tile_rows, slice(start, min(start + height, last))
+
+
+def _band(store: TileStore, kernel: int, row: int, rows: slice) -> Float[np.ndarray, "row column"]:
+    grid = store.grid
+    band = np.empty((rows.stop - rows.start, grid.width), store.dtype)
+    first, last = rows.start - row * grid.tile_rows, rows.stop - row * grid.tile_rows
+    for column in range(-(-grid.columns // grid.tile_columns)):
+        if grid.symmetric and column < row:
+            stored = store.read(Tile(column, row))[kernel]
+            part = reflected(stored[:, first * grid.copies : last * grid.copies], grid.inverse)
+        else:
+            stored = store.read(Tile(row, column))[kernel]
+            part = (mirrored(stored, grid.inverse) if grid.symmetric and column == row else stored)[first:last]
+        band[:, grid.column_slice(Tile(row, column))] = part
+    return band
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import pytest
 
 from eqntk_cli.errors import StorageError
 from eqntk_cli.kernels.gram.matrix import Engine, Kept, gram
-from tests.kernels.toy_kernel import ToyKernel, samples
+from tests.kernels.gram.toy_kernel import ToyKernel, samples
 
 SETTINGS = {"kernel": "toy"}
 ROUNDING = 20 * np.finfo(np.float64).eps  # of entries of size 1; sums over nine features in another order
@@ -55,13 +55,3 @@ def test_kept_tiles_are_found_again(tmp_path, inverse):
         np.testing.assert_array_equal(block.ntk, want.ntk)
     with pytest.raises(StorageError, match=r"holds tiles of another computation .*remove that folder to start anew\.$"):
         gram(ToyKernel(), samples(40, seed=3), None, engine, None, kept)
-
-
-def test_kept_tiles_need_room_for_themselves_alone(tmp_path, monkeypatch):
-    matrices = 2 * 40 * 40 * 8
-    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": matrices})())
-    gram(ToyKernel(), samples(40), kept=Kept(tmp_path / "fits", SETTINGS))
-    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": matrices - 1})())
-    said = r"GB are needed for the tiles \(half of it with precision=float32\): free some space\.$"
-    with pytest.raises(StorageError, match=said):
-        gram(ToyKernel(), samples(40), kept=Kept(tmp_path / "too large", SETTINGS))
