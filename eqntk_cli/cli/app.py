@@ -29,7 +29,7 @@ COMMANDS: dict[str, Command] = {
     "predict": Command("eqntk_cli.cli.predict", "predict", "Mean and covariance of the infinite ensemble over time."),
     "convergence": Command("eqntk_cli.cli.convergence", "convergence", "Finite networks against the kernel recursion."),
     "data": Command("eqntk_cli.cli.data", "app", "Which data sets there are, and fetching them."),
-    "runs": Command("eqntk_cli.cli.run_table", "app", "Which runs there are, and how far they are."),
+    "runs": Command("eqntk_cli.cli.run_table", "app", "Which runs there are, how far, and whether intact."),
     "doctor": Command("eqntk_cli.cli.doctor", "doctor", "Devices, versions, data and tracking, and what to mend."),
     "completion": Command("eqntk_cli.cli.completion", "completion", "Print the script that completes in your shell."),
 }

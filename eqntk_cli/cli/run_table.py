@@ -9,8 +9,11 @@ if TYPE_CHECKING:
     from eqntk_cli.runs.listing import RunSummary
     from eqntk_cli.runs.record import Record
 
-app = typer.Typer(help="Which runs there are, and how far they are.", no_args_is_help=True, rich_markup_mode=None)
+_HELP = "Which runs there are, how far they are, and whether they are intact."
+app = typer.Typer(help=_HELP, no_args_is_help=True, rich_markup_mode=None)
+Below = Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to look, folders below it too.")]
 
+RUNS = Path("runs")
 WIDTH = 80
 CONTROL_NOTE = "* a control, which must come out different"
 _NAME = 26  # a run's own folder is named by its time
@@ -21,21 +24,17 @@ _SHORT = {"gcnn_ensemble": "gcnn", "augmented_ensemble": "augmented"}
 
 @app.callback()
 def _runs() -> None:
-    """Which runs there are, and how far they are."""
+    """Which runs there are, how far they are, and whether they are intact."""
 
 
 @app.command("list")
 def list_command(
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to look, folders below it too.")] = Path(
-        "runs"
-    ),
+    directory: Below = RUNS,
 ) -> None:
     """Every run below a folder: state, model, data set, group, width, members done, headline metric."""
-    from eqntk_cli.runs.listing import list_runs
-
-    found = list_runs(directory)
+    found = _runs_below(directory)
     if not found:
-        typer.echo(f"no runs in {directory}; `eqntk train` makes one.")
+        typer.echo(f"no runs in {directory} yet; `eqntk train` makes one (`eqntk train --help` lists what can be set).")
     for place, runs in _by_place(found).items():
         typer.echo(place)
         typer.echo(heading("run"))
@@ -44,6 +43,27 @@ def list_command(
         typer.echo("")
     if any(run.record is not None and run.record.role == "control" for run in found):
         typer.echo(CONTROL_NOTE)
+
+
+@app.command("check")
+def check_command(directory: Below = RUNS) -> None:
+    """Whether finished runs hold what they promised, unchanged; exit status 0 if all do, else 1."""
+    from eqntk_cli.cli.run_check import check_runs
+
+    if not check_runs(_runs_below(directory)):
+        raise typer.Exit(1)
+
+
+@app.command("clean")
+def clean_command(
+    directory: Below = RUNS,
+    kept: Annotated[bool, typer.Option("--kept", help="Failed runs that keep members or kernels, too.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove the folders of failed runs, after a question."""
+    from eqntk_cli.cli.run_check import clean_runs
+
+    clean_runs(_runs_below(directory), kept, yes)
 
 
 def heading(name: str) -> str:
@@ -62,6 +82,13 @@ def row(name: str, run: "RunSummary | None") -> str:
     members = "" if record.members is None else f"{record.members_done}/{record.members}"
     metric = "" if run.metric is None else f"{run.metric[0]} {_number(run.metric[1])}"
     return _line(name, (run.state, _model(record), record.group, width, members, metric))
+
+
+def _runs_below(directory: Path) -> list["RunSummary"]:
+    """The runs below a folder; none yet where the folder of the first run is still to be made."""
+    from eqntk_cli.runs.listing import list_runs
+
+    return list_runs(directory) if directory.exists() or directory != RUNS else []
 
 
 def _model(record: "Record") -> str:

@@ -93,7 +93,7 @@ def _train(arguments: list[str]) -> None:
         check(config)
         _run(config, composed.folder)
     finally:
-        if not any(composed.folder.iterdir()):
+        if composed.folder.is_dir() and not any(composed.folder.iterdir()):
             composed.folder.rmdir()  # refused before anything was recorded
 
 

@@ -8,9 +8,9 @@ from jaxtyping import Float
 
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.errors import NumericalError, StorageError
-from eqntk_cli.files.digest import bytes_digest
 from eqntk_cli.files.room import Reserve
 from eqntk_cli.models.base import EnsembleModel
+from eqntk_cli.runs.integrity import damaged_blocks
 from eqntk_cli.runs.metrics import by_step, metric_rows, write_metrics
 from eqntk_cli.runs.points import evaluation_points
 from eqntk_cli.runs.record import Block
@@ -102,7 +102,7 @@ def _open_store(session: Session, model: EnsembleModel, data: DataBundle) -> Ens
         except StorageError as error:
             session.note(f"all members are computed again: {error}")
         else:
-            _keep_intact(session, store)
+            _keep_intact(session)
             return store
     block_size = record.blocks[0][1] if record.blocks else model.block_size
     members = model.members
@@ -119,19 +119,11 @@ def _open_store(session: Session, model: EnsembleModel, data: DataBundle) -> Ens
     return store
 
 
-def _keep_intact(session: Session, store: EnsembleStore) -> None:
-    intact = [block for block in session.record.blocks_done if _is_intact(store, block)]
-    for block in session.record.blocks_done:
-        if block not in intact:
-            session.note(f"members {block.start}-{block.stop - 1} were damaged on the disk and are computed again")
-    session.save(session.record.with_blocks(intact))
-
-
-def _is_intact(store: EnsembleStore, block: Block) -> bool:
-    try:
-        return bytes_digest(store.read_block(block.start, block.stop)) == block.sha256
-    except StorageError:
-        return False
+def _keep_intact(session: Session) -> None:
+    damaged = damaged_blocks(session.folder, session.record)
+    for block in damaged:
+        session.note(f"members {block.start}-{block.stop - 1} were damaged on the disk and are computed again")
+    session.save(session.record.with_blocks([block for block in session.record.blocks_done if block not in damaged]))
 
 
 def _larger(before: float | None, now: float | None) -> float | None:

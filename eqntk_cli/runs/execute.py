@@ -4,6 +4,7 @@ A folder that has a record is gone on with, whatever ended the last session (a c
 again in the same folder); a run that is done returns at once.
 """
 
+import shutil
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -12,7 +13,7 @@ from pathlib import Path
 from eqntk_cli.config.checks import check
 from eqntk_cli.config.schema import ArchitectureConfig, Config, DatasetConfig
 from eqntk_cli.data.bundle import DataBundle
-from eqntk_cli.errors import ConfigError, StorageError
+from eqntk_cli.errors import ConfigError, DataError, StorageError
 from eqntk_cli.files.atomic import make_folder
 from eqntk_cli.files.lock import held
 from eqntk_cli.models.base import EnsembleModel, KernelModel
@@ -20,6 +21,7 @@ from eqntk_cli.runs import provenance
 from eqntk_cli.runs.contents import CONFIG_FILE, KERNELS, LOCK_FILE, RECORD_FILE
 from eqntk_cli.runs.ensemble import run_ensemble
 from eqntk_cli.runs.folder import difference, read_config, write_config
+from eqntk_cli.runs.integrity import config_edited, config_fingerprint, damages
 from eqntk_cli.runs.kernel import discard_kernels, kept_kernels, run_kernel
 from eqntk_cli.runs.record import Record, read_record, write_record
 from eqntk_cli.runs.session import Session, devices, moment
@@ -43,17 +45,40 @@ def execute(config: Config, folder: Path, load: Load | None = None, build: Build
         StorageError: the disk is full, the folder is damaged, or another process is writing it.
     """
     check(config)
+    before = set(folder.iterdir()) if folder.is_dir() else None
     make_folder(folder)
     with held(folder / LOCK_FILE):
-        record = _begin(config, folder)
-        if record.state != "running":
-            discard_kernels(folder)  # a session may have been killed just before it did so
-            return folder
-        with Session(config, folder, record) as session:
-            _run(session, load or _load_data, build)
-            session.finish()
-        discard_kernels(folder)
+        new = not (folder / RECORD_FILE).exists()
+        try:
+            _run_or_go_on(config, folder, load or _load_data, build)
+        except (ConfigError, DataError, StorageError):
+            if new and not _keeps_something(folder):
+                _restore(folder, before)
+            raise
     return folder
+
+
+def _run_or_go_on(config: Config, folder: Path, load: Load, build: Build | None) -> None:
+    record = _begin(config, folder)
+    if record.state == "running":
+        with Session(config, folder, record) as session:
+            _run(session, load, build)
+            session.finish()
+    discard_kernels(folder)  # also for a session that was killed just before it did so
+
+
+def _keeps_something(folder: Path) -> bool:
+    begun = (folder / RECORD_FILE).exists()
+    return (folder / KERNELS).exists() or (begun and bool(read_record(folder).blocks_done))
+
+
+def _restore(folder: Path, before: set[Path] | None) -> None:
+    """Leave nothing of a run that was refused: the folder is as it was, or not there if it was not (None)."""
+    for path in [folder] if before is None else set(folder.iterdir()) - before:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def resume(folder: Path, load: Load | None = None, build: Build | None = None) -> Path:
@@ -69,7 +94,7 @@ def _begin(config: Config, folder: Path) -> Record:
     """The record to go on from, in state running; that of a run that is done as it is."""
     if not (folder / RECORD_FILE).exists():
         write_config(folder, config)
-        record = _new_record(config)
+        record = replace(_new_record(config), config_fingerprint=config_fingerprint(folder))
         write_record(folder, record)
         return record
     record = read_record(folder)
@@ -78,7 +103,10 @@ def _begin(config: Config, folder: Path) -> Record:
         if changed is not None:
             raise ConfigError(f"{folder} was begun with other settings ({changed}); use those, or start a new run.")
     if record.state == "done":
+        _require_intact(folder, record)
         return record
+    if config_edited(folder, record):
+        raise StorageError(f"{folder / CONFIG_FILE} was edited after the run began; restore it, or start a new run.")
     now = provenance.versions()
     differing = [name for name in provenance.DECISIVE if record.versions.get(name) != now.get(name)]
     done = _done(record, folder)
@@ -90,6 +118,21 @@ def _begin(config: Config, folder: Path) -> Record:
         )
     record = record.moved_to("running", versions=now, host=provenance.host(), error=None, stopped=None)
     return _on_this_machine(record, done)
+
+
+def _require_intact(folder: Path, record: Record) -> None:
+    """Check that a finished run still holds what it promised.
+
+    Raises:
+        StorageError: it does not.
+    """
+    broken = damages(folder, record)
+    if broken:
+        more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
+        raise StorageError(
+            f"{folder} was done, but {', '.join(broken[:3])}{more}; restore it from a copy, or make the run again in "
+            "a new folder."
+        )
 
 
 def _done(record: Record, folder: Path) -> tuple[str, str] | None:

@@ -68,11 +68,16 @@ def read_config(folder: Path) -> Config:
 
 def difference(before: Config, now: Config) -> str | None:
     """The first setting, by its key, in which two configurations would not give the same predictions."""
-    old, new = (_flat(OmegaConf.to_container(OmegaConf.structured(each)), "") for each in (before, now))
+    old, new = (decisive(OmegaConf.to_container(OmegaConf.structured(config))) for config in (before, now))
     for key in sorted(old | new):
-        if not key.startswith(_HARMLESS) and old.get(key) != new.get(key):
+        if old.get(key) != new.get(key):
             return f"{key} was {old.get(key)} and is now {new.get(key)}"
     return None
+
+
+def decisive(settings: object) -> dict[str, object]:
+    """The settings that predictions depend on, by their keys with dots, from nested dictionaries."""
+    return {key: value for key, value in _flat(settings, "").items() if not key.startswith(_HARMLESS)}
 
 
 @contextmanager

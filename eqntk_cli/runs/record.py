@@ -19,7 +19,7 @@ from eqntk_cli.runs.contents import RECORD_FILE
 
 SCHEMA = 1
 STATES = ("running", "done", "failed", "preempted")
-_LATER = ("haar_samples",)  # what records of earlier programs lack, and what then was not known
+_LATER = ("haar_samples", "config_fingerprint", "files")  # not known of runs of earlier programs
 _NEXT = {
     "running": ("running", "done", "failed", "preempted"),  # running again: it was killed and goes on
     "failed": ("running",),
@@ -65,6 +65,8 @@ class Record:
     blocks: list[list[int]] = field(default_factory=list)  # layout: [start, stop) of every block of members
     blocks_done: list[Block] = field(default_factory=list)
     fingerprint: dict[str, str] | None = None  # sha256 of the arrays: train, test, ood, all
+    config_fingerprint: str | None = None  # sha256 of the settings in config.yaml that predictions depend on
+    files: dict[str, str] | None = None  # of a run that is done: sha256 of every other file but the blocks of members
     task: str | None = None
     target: dict[str, Any] | None = None  # name, unit, mean, scale: physical value = value * scale + mean
     step_size: float | None = None

@@ -17,6 +17,7 @@ from eqntk_cli.progress import Bar, duration
 from eqntk_cli.runs import provenance
 from eqntk_cli.runs.contents import KERNELS, own_files
 from eqntk_cli.runs.folder import logging_to
+from eqntk_cli.runs.integrity import file_fingerprints
 from eqntk_cli.runs.interrupts import Interrupts
 from eqntk_cli.runs.record import Record, write_record
 from eqntk_cli.runs.tracking import NullTracker, Tracker, track_run
@@ -91,7 +92,9 @@ class Session:
 
     def finish(self) -> None:
         """The run is complete."""
-        self.save(self.record.moved_to("done", stopped=moment(), error=None, peak_memory_bytes=peak_memory_bytes()))
+        files = file_fingerprints(self.folder)
+        changes: dict[str, Any] = {"stopped": moment(), "error": None, "peak_memory_bytes": peak_memory_bytes()}
+        self.save(self.record.moved_to("done", files=files, **changes))
         self.progress(1.0, 1.0)
         self.say(f"done in {duration(self.record.seconds)}: {self.folder}")
         if self.config.tracking.upload:  # last, so that record and log in it are whole
@@ -108,7 +111,7 @@ class Session:
             self.log.error("the state could not be written: %s", second)
         # after any other error a resume would meet it again
         onward = ", and a resume goes on from there" if stopped or isinstance(error, StorageError) else ""
-        if self.record.members:
+        if self.record.members_done or (stopped and self.record.members):
             members = f"{self.record.members_done} of {self.record.members} members"
             self.say(f"{state}: {members} are kept in {self.folder}{onward}")
         elif (self.folder / KERNELS).exists():

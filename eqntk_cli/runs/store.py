@@ -11,6 +11,7 @@ compressed, so that the room they need is known before anything is computed.
 """
 
 import shutil
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ import numpy as np
 import xarray
 import zarr
 from jaxtyping import Float, Int
+from zarr.errors import ZarrUserWarning
 
 from eqntk_cli.errors import StorageError
 from eqntk_cli.files.atomic import disk_errors, flush
@@ -27,6 +29,7 @@ from eqntk_cli.files.digest import bytes_digest
 from eqntk_cli.files.room import require_room
 from eqntk_cli.runs.contents import STORE
 
+BLOCKS = f"{STORE}/prediction/c/"  # the chunks of the predictions of members
 ENSEMBLE_AXES = ("member", "step", "element", "sample", "output")
 MEAN_AXES = ("kernel", "step", "sample", "output")
 COVARIANCE_AXES = ("kernel", "step", "sample", "sample2")
@@ -84,7 +87,7 @@ class EnsembleStore:
             StorageError: there is none, or it is damaged.
         """
         try:
-            group = zarr.open_group(folder / STORE, mode="r+")
+            group = zarr.open_group(folder / STORE, mode="r+", use_consolidated=False)
             array = group["prediction"]
         except (FileNotFoundError, KeyError, ValueError) as error:
             raise StorageError(f"{folder / STORE} is missing or damaged ({error}); start a new run.") from error
@@ -182,6 +185,9 @@ def _new_group(folder: Path) -> zarr.Group:
 
 
 def _into_place(folder: Path) -> None:
+    with warnings.catch_warnings():  # not in the format yet, but without it xarray warns who opens the store
+        warnings.simplefilter("ignore", ZarrUserWarning)
+        zarr.consolidate_metadata(folder / f".{STORE}.tmp")
     shutil.rmtree(folder / STORE, ignore_errors=True)
     (folder / f".{STORE}.tmp").rename(folder / STORE)
     flush(folder)

@@ -158,15 +158,35 @@ def test_a_failure_is_recorded_and_gone_on_with(tmp_path):
     assert (tmp_path / "run" / "metrics.csv").read_bytes() == (tmp_path / "whole" / "metrics.csv").read_bytes()
 
 
-def test_an_error_before_the_model_leaves_a_failed_run(tmp_path):
-    def damaged(*_):
-        raise DataError("breastmnist.npz: expected md5 a, got b; delete it and fetch it again.")
+def refused(*_):
+    raise DataError("breastmnist.npz: expected md5 a, got b; delete it and fetch it again.")
 
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_refused_run_leaves_nothing(tmp_path, capsys, there):
+    folder = tmp_path / "run"
+    if there:
+        folder.mkdir()
+        (folder / "mine").write_text("")
     with pytest.raises(DataError):
-        execute(config(), tmp_path, damaged, never)
-    record = read_record(tmp_path)
-    assert record.state == "failed"
-    assert record.error.startswith("breastmnist.npz")
+        execute(config(), folder, refused, never)
+    assert [path.name for path in tmp_path.rglob("*")] == (["run", "mine"] if there else [])
+    assert "kept" not in capsys.readouterr().err
+
+
+def test_a_run_in_use_is_left_alone_by_who_is_refused(tmp_path):
+    folder = execute(config(), tmp_path / "run", load, FakeEnsemble)
+    before = sorted(folder.rglob("*"))
+    with held(folder / LOCK_FILE), pytest.raises(StorageError, match="being written by"):
+        execute(config(), folder, load, FakeEnsemble)
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_refusal_of_a_resume_keeps_what_is_there(tmp_path):
+    broken_off(tmp_path)
+    with pytest.raises(DataError):
+        resume(tmp_path, refused, never)
+    assert read_record(tmp_path).members_done == 4
 
 
 @pytest.mark.parametrize("growth", [1e4, np.nan])
