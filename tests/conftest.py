@@ -1,7 +1,9 @@
 """What every test shares: double precision, and where the real data are."""
 
+import gc
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 # The programs of tests are compiled once and run on a handful of samples: compiling is what costs. Commands that tests
@@ -14,9 +16,21 @@ os.environ["XLA_FLAGS"] = f"{_QUICK_TO_COMPILE} {os.environ.get('XLA_FLAGS', '')
 import jax  # noqa: E402
 import pytest  # noqa: E402
 
+from tests import shapes  # noqa: E402
+
+shapes.install()
 jax.config.update("jax_enable_x64", True)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts background jobs deaf to Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _programs_are_forgotten() -> Iterator[None]:
+    """Compiled programs live as long as their file of tests: no other file has a use for them."""
+    yield
+    jax.clear_caches()
+    gc.collect()
+
 
 _DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -51,8 +51,8 @@ class Sphere:
         return self.rotate(finite_rotations(group), x)
 
     def rotate(
-        self, rotations: Float[np.ndarray, "rotation 3 3"], x: Float[Array, "sample coefficient channel"]
-    ) -> Float[Array, "sample rotation coefficient channel"]:
+        self, rotations: Float[np.ndarray, "rotation 3 3"], x: Float[Array, "*sample coefficient channel"]
+    ) -> Float[Array, "*sample rotation coefficient channel"]:
         """rho(R) x for each rotation: coefficients D(R) x."""
         x = jnp.asarray(x)
         wigner = jnp.asarray(wigner_matrices(self.bandlimit, rotations), x.dtype)

@@ -21,7 +21,7 @@ class _Sequence(nn.Module):
 
     layers: tuple[nn.Module, ...]
 
-    def __call__(self, x: Float[Array, "sample site channel"]) -> Float[Array, "sample site channel"]:
+    def __call__(self, x: Float[Array, "sample site channel"]) -> Float[Array, "sample site_out channel_out"]:
         for layer in self.layers:
             x = layer(x)
         return x

@@ -26,7 +26,7 @@ class Representation(Protocol):
     """The action of a group on targets."""
 
     def moved(
-        self, targets: Float[Any, "sample output"], matrices: Float[Any, "*sample copy d d"]
+        self, targets: Float[Any, "sample output"], matrices: Float[Any, "*row copy d d"]
     ) -> Float[Any, "sample copy output"]:
         """The targets rho_y(g) y_i of the copies g x_i, numpy or jax as they came.
 
@@ -48,7 +48,7 @@ class Invariant:
     """rho_y(g) = 1: every copy of a sample has its target."""
 
     def moved(
-        self, targets: Float[Any, "sample output"], matrices: Float[Any, "*sample copy d d"]
+        self, targets: Float[Any, "sample output"], matrices: Float[Any, "*row copy d d"]
     ) -> Float[Any, "sample copy output"]:
         """Each target once per copy."""
         return targets[:, None].repeat(matrices.shape[-3], axis=1)

@@ -22,8 +22,8 @@ class Objective:
     centred: bool = False
 
     def prediction(
-        self, output: Float[Array, "sample output"], initial: Float[Array, "sample output"]
-    ) -> Float[Array, "sample output"]:
+        self, output: Float[Array, "*sample output"], initial: Float[Array, "*#sample #output"]
+    ) -> Float[Array, "*sample output"]:
         """F from the network's output f and its output f_0 at initialisation."""
         return self.output_scale * (output - initial if self.centred else output)
 
