@@ -22,7 +22,7 @@ from eqntk_cli.domains.samples import Samples
 from eqntk_cli.groups.registry import get_group
 from eqntk_cli.layers.network import Network
 from eqntk_cli.models.empirical import empirical_nngp, empirical_ntk, method_that_fits
-from eqntk_cli.models.step_size import member_key
+from eqntk_cli.models.ensemble import member_key
 from eqntk_cli.recursion.block import KernelBlock, PairKernel
 
 OUTPUTS = 8  # of one network: independent samples of the same NNGP

@@ -19,7 +19,6 @@ from eqntk_cli.errors import ConfigError
 from eqntk_cli.layers.network import Params
 from eqntk_cli.models.augmentation import Orbit
 from eqntk_cli.models.memory import members_that_fit
-from eqntk_cli.models.step_size import member_key
 from eqntk_cli.training.ensemble import EnsembleTrainer
 
 _PROBES = 8  # samples on which the invariance of a trained member is measured
@@ -94,3 +93,8 @@ class FiniteEnsemble:
         output = np.asarray(jax.jit(self.trainer.network.apply)(one, probes), np.float64)
         orbits = output.reshape(-1, self.invariance.copies, output.shape[-1])
         return float(np.abs(orbits - orbits[:, :1]).max() / max(np.sqrt(np.mean(orbits**2)), np.finfo(float).tiny))
+
+
+def member_key(seed: int, stream: int, member: int) -> jax.Array:
+    """The random stream of one member: it depends on the seed, the stream of its model and its index alone."""
+    return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), stream), member)

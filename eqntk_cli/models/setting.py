@@ -20,10 +20,10 @@ from eqntk_cli.errors import ConfigError, NumericalError
 from eqntk_cli.groups.finite import FiniteGroup
 from eqntk_cli.groups.registry import get_group
 from eqntk_cli.groups.so3 import SO3
+from eqntk_cli.kernels.dynamics.spectrum import stability_limit
 from eqntk_cli.models.augmentation import EVALUATION_ROTATIONS, HaarCopies, Orbit, sampled_rotations, trivial
 from eqntk_cli.models.grams import Grams
 from eqntk_cli.models.relative import RelativeKernels
-from eqntk_cli.models.step_size import stability_limit
 from eqntk_cli.recursion.block import KernelBlock, PairKernel
 from eqntk_cli.targets.task import Task
 from eqntk_cli.training.objective import Objective

@@ -15,12 +15,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
+import scipy.sparse.linalg
 from jaxtyping import Float, Shaped
 
 from eqntk_cli.errors import ConfigError, NumericalError
 
 _ROUNDINGS = 10.0  # rounding errors that add up in one entry of a kernel and in one eigenvalue, generously
 _ZERO = 1e-300  # below this an eigenvalue is treated by its limit
+_DENSE = 600  # samples; below this all eigenvalues are as quick as the largest one
 _ALMOST = 1.0 - 1e-12  # a step size within rounding of the stability limit counts as beyond it
 
 
@@ -151,11 +153,14 @@ def decompose(
     return Spectrum(values + ridge, vectors, resolution=_ROUNDINGS * (entries + solver), ridge=float(ridge))
 
 
-def largest_eigenvalue(kernel: Shaped[np.ndarray, "train train"]) -> float:
-    """lambda_max alone, without the cost of all eigenvectors (for the stability limit 2 N / lambda_max)."""
-    last = len(kernel) - 1
-    values = scipy.linalg.eigh(kernel.astype(np.float64), eigvals_only=True, subset_by_index=[last, last])
-    return float(values[0])
+def stability_limit(kernel: Float[np.ndarray, "sample sample"]) -> float:
+    """The step size 2 N / lambda_max alone, without the cost of a whole spectrum."""
+    samples = len(kernel)
+    symmetric = (kernel + kernel.T) / 2
+    if samples <= _DENSE:
+        return 2 * samples / float(np.linalg.eigvalsh(symmetric)[-1])
+    start = np.ones(samples)  # a fixed start vector: the same answer every time
+    return 2 * samples / float(scipy.sparse.linalg.eigsh(symmetric, k=1, v0=start, return_eigenvectors=False)[0])
 
 
 def describe(spectrum: Spectrum) -> dict[str, float]:

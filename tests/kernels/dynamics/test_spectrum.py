@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eqntk_cli.errors import ConfigError, NumericalError
-from eqntk_cli.kernels.dynamics.spectrum import Schedule, Spectrum, decompose, describe, largest_eigenvalue
+from eqntk_cli.kernels.dynamics.spectrum import Schedule, Spectrum, decompose, describe, stability_limit
 
 
 def with_eigenvalues(values: list[float], seed: int = 0) -> np.ndarray:
@@ -64,7 +64,12 @@ def test_reported_numbers():
     assert report["condition_number"] == pytest.approx(4.5, rel=1e-13)
     assert report["lambda_max"] == pytest.approx(4.5, rel=1e-13)
     assert report["stability_limit"] == pytest.approx(2 * 3 / 4.5, rel=1e-13)
-    assert largest_eigenvalue(with_eigenvalues([0.5, 1.0, 4.0])) == pytest.approx(4.0, rel=1e-13)
+
+
+@pytest.mark.parametrize("samples", [3, 700])  # all eigenvalues at once, and the largest alone
+def test_the_stability_limit_needs_no_whole_spectrum(samples):
+    kernel = np.eye(samples) + np.full((samples, samples), 3 / samples)
+    assert stability_limit(kernel) == pytest.approx(2 * samples / 4, rel=1e-12)
 
 
 @pytest.mark.parametrize(("factor", "diverges"), [(0.999, False), (1.0, True), (1.5, True)])
