@@ -114,7 +114,7 @@ def _swap_of_axes(degree: int) -> np.ndarray:
     """D^l of the half turn about (1, 1, 0), which takes a turn about y to the same turn about x."""
     import e3nn_jax as e3nn  # seconds to import, so only where the sphere is used
 
-    with jax.enable_x64(True):
+    with jax.enable_x64(True), jax.ensure_compile_time_eval():  # a network may ask for it while it is traced
         half_turn = euler_angles(np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, -1]]))
         return np.asarray(e3nn.Irrep(degree, 1).D_from_angles(*(np.float64(angle) for angle in half_turn)))
 
