@@ -37,3 +37,7 @@ class DeviceMemoryError(ConfigError):
 
 class HeldError(StorageError):
     """Another process is writing there."""
+
+
+class ClusterError(UserError):
+    """A cluster that refuses a job, or does not answer; says what it was asked for."""

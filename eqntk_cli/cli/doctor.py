@@ -110,7 +110,7 @@ def cluster() -> Iterator[Finding]:
     if "slurm" in found and shutil.which("sbatch") is None:
         yield Finding("ok", "launchers", "basic joblib; slurm is installed but there is no sbatch on this machine")
         return
-    remedy = "" if "slurm" in found else "pip install 'eqntk[slurm]' for a cluster"
+    remedy = "" if "slurm" in found else "`uv pip install submitit` for a cluster"
     yield Finding("ok", "launchers", " ".join(found), remedy)
 
 
@@ -124,7 +124,7 @@ PARTS: tuple[Callable[[], Iterator[Finding]], ...] = (
 )
 _LAUNCHERS = {
     "joblib": "hydra_plugins.hydra_joblib_launcher",
-    "slurm": "hydra_plugins.hydra_submitit_launcher",
+    "slurm": "submitit",
 }
 
 

@@ -71,8 +71,8 @@ def heading(name: str) -> str:
     return _line(name, _HEADINGS)
 
 
-def row(name: str, run: "RunSummary | None") -> str:
-    """One run in one line; what is too long for its column stands on a line of its own."""
+def row(name: str, run: "RunSummary | None", instead: str = "") -> str:
+    """One run in one line, `instead` of its metric if given; what is too long has a line of its own."""
     if run is None:
         return _line(name, ("waiting", "", "", "", "", ""))
     if run.record is None:
@@ -80,7 +80,7 @@ def row(name: str, run: "RunSummary | None") -> str:
     record = run.record
     width = "inf" if record.width is None else str(record.width)
     members = "" if record.members is None else f"{record.members_done}/{record.members}"
-    metric = "" if run.metric is None else f"{run.metric[0]} {_number(run.metric[1])}"
+    metric = instead or ("" if run.metric is None else f"{run.metric[0]} {_number(run.metric[1])}")
     return _line(name, (run.state, _model(record), record.group, width, members, metric))
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -34,6 +34,7 @@ class Arguments:
     grid: dict[str, list[str]]
     experiment: str | None = None
     runs: tuple[str, ...] | None = None
+    cluster: dict[str, str] = field(default_factory=dict)  # cluster.KEY=VALUE: what a job asks for
 
 
 def parse(words: list[str], own_options: bool = False) -> Arguments:
@@ -43,7 +44,8 @@ def parse(words: list[str], own_options: bool = False) -> Arguments:
         ConfigError: a word that is no setting of a run.
     """
     special = {word.partition("=")[0]: word.partition("=")[2] for word in words if _is_special(word)}
-    words = [word for word in words if not _is_special(word)]
+    cluster = dict(_cluster_setting(word) for word in words if _of_cluster(word))
+    words = [word for word in words if not _is_special(word) and not _of_cluster(word)]
     check_overrides(words, own_options)
     try:
         overrides = OverridesParser.create().parse_overrides(words)
@@ -61,7 +63,7 @@ def parse(words: list[str], own_options: bool = False) -> Arguments:
         else:
             constants[_key(override)] = word.partition("=")[2]
     chosen = tuple(special["runs"].split(",")) if "runs" in special else None
-    return Arguments(constants, grid, special.get("experiment"), chosen)
+    return Arguments(constants, grid, special.get("experiment"), chosen, cluster)
 
 
 def expand(arguments: Arguments) -> tuple[Experiment | None, list[Job]]:
@@ -143,6 +145,17 @@ def _without_repeats(found: list[tuple[str, dict[str, str]]]) -> list[tuple[str,
 
 def _is_special(word: str) -> bool:
     return word.startswith(("experiment=", "runs="))
+
+
+def _of_cluster(word: str) -> bool:
+    return word.startswith(("cluster.", "cluster="))
+
+
+def _cluster_setting(word: str) -> tuple[str, str]:
+    key, _, value = word.partition("=")
+    if key == "cluster":
+        raise ConfigError(f"{word} names a cluster file; write --cluster {value}.")
+    return key.removeprefix("cluster."), value
 
 
 def _key(override: Override) -> str:

@@ -1,5 +1,9 @@
-"""One job: the function that Hydra calls with composed settings, in this process or on another machine."""
+"""One job: what Hydra calls with composed settings in this process or another, and what a cluster runs."""
 
+import hashlib
+import os
+import platform
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +18,9 @@ from eqntk_cli.config.compose import to_config
 from eqntk_cli.config.precision import set_precision
 from eqntk_cli.config.schema import Config
 from eqntk_cli.errors import UserError
+from eqntk_cli.runs.interrupts import Interrupts, leave
+from eqntk_cli.sweeps import slurm
+from eqntk_cli.sweeps.notice import Notice
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,51 @@ def run_job(composed: DictConfig) -> Outcome:
     return Outcome(folder)
 
 
+@dataclass(frozen=True)
+class ClusterJob:
+    """One run as a job of a cluster; submitit calls it on the node.
+
+    Before the time limit the cluster sends a warning. The run then stops between two blocks, if it can before the
+    limit, and the job goes back into the queue, at most `requeues` times. On SIGTERM (a job that is cancelled, or that
+    SLURM itself puts back) it only stops.
+    """
+
+    config: Config
+    folder: str
+    words: tuple[str, ...]  # the overrides that make this run alone
+    compiled: str  # folder that all jobs of the sweep share for compiled programs
+    grace: float  # seconds from the warning to the time limit
+    requeues: int
+
+    def __call__(self) -> None:
+        """Run, and leave with the status of the command line."""
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", f"{self.compiled}/{_kind_of_machine()}")
+        folder = Path(self.folder)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # submitit would only log it
+        notice = Notice(folder, slurm.WARNING, self.grace, self._put_back)
+        try:
+            with Interrupts(), notice, _command_line(["eqntk", "train", *self.words]):
+                check(self.config)
+                execute(self.config, folder)
+        except UserError as error:
+            sys.stderr.write("eqntk: " + " ".join(str(error).split()) + "\n")
+            leave(error.exit_code)
+        except SystemExit as end:
+            if notice.given:
+                self._put_back()
+            leave(end.code if isinstance(end.code, int) else 1)
+
+    def _put_back(self) -> None:
+        restarts = slurm.restarts()
+        if restarts >= self.requeues:
+            sys.stderr.write(
+                f"eqntk: the time limit was reached and the job was put back {restarts} times (max_num_timeout); "
+                "give it more time, or go on with eqntk sweep --resume\n"
+            )
+        elif not slurm.requeue():
+            sys.stderr.write("eqntk: the time limit was reached and SLURM does not put the job back in the queue\n")
+
+
 def execute(config: Config, folder: Path) -> Path:
     """Run in a folder, or go on with what is there."""
     set_precision(config.precision)
@@ -46,6 +98,16 @@ def execute(config: Config, folder: Path) -> Path:
 
     get_activation(config.architecture.activation)  # refuses an unknown name before data are fetched
     return execute_run(config, folder)
+
+
+def _kind_of_machine() -> str:
+    """A name for the processor: a program compiled for one kind may not run on another."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    told = sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})
+    return f"{platform.machine()}-{hashlib.sha256(chr(10).join(told).encode()).hexdigest()[:8]}"
 
 
 @contextmanager

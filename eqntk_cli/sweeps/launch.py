@@ -25,7 +25,7 @@ from eqntk_cli.sweeps.expand import Job
 from eqntk_cli.sweeps.job import Outcome, run_job
 from eqntk_cli.sweeps.manifest import Manifest
 
-PLUGINS = {"basic": "basic", "joblib": "joblib", "slurm": "submitit_slurm"}
+PLUGINS = {"basic": "basic", "joblib": "joblib"}
 
 
 def launch(folder: Path, manifest: Manifest, jobs: Sequence[Job]) -> list[BaseException | None]:

@@ -29,6 +29,8 @@ class Manifest:
     claim: str = ""
     hydra: tuple[str, ...] = field(default=())  # overrides of the launcher
     config_dir: str | None = None
+    cluster: str = "default"  # with the launcher slurm: which cluster file, and settings in place of the file's
+    cluster_settings: dict[str, str] = field(default_factory=dict)
     schema: int = SCHEMA
 
 

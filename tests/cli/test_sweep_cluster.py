@@ -1,0 +1,283 @@
+"""Sweeps on a cluster as far as no node is needed; `tests/sweeps/test_slurm.py` has the real thing."""
+
+import json
+import sys
+
+import pytest
+
+from eqntk_cli.files.lock import held
+from eqntk_cli.runs.record import Record, write_record
+from eqntk_cli.sweeps.cluster import Resources
+from eqntk_cli.sweeps.slurm import check_resources
+from tests.cli.console import TINY
+from tests.sweeps.fake_slurm import FakeSlurm
+
+SWEEP = (
+    "sweep",
+    *TINY,
+    "model=gcnn_ensemble,augmented_ensemble,ntk",
+    "--launcher",
+    "slurm",
+    "--detach",
+    "--out",
+    "mine",
+)
+GCNN, AUGMENTED, NTK = "0_gcnn_ensemble", "1_augmented_ensemble", "2_ntk"
+
+
+@pytest.fixture
+def slurm(monkeypatch, tmp_path_factory):
+    pytest.importorskip("submitit")
+    fake = FakeSlurm(tmp_path_factory.mktemp("slurm"))
+    monkeypatch.setenv("PATH", f"{fake.programs}:/usr/bin:/bin")
+    return fake
+
+
+@pytest.fixture
+def submitted(eqntk, slurm):
+    answer = eqntk(*SWEEP)
+    assert slurm.submissions == 2
+    assert answer.status == 0, answer.err
+    return answer
+
+
+def states(eqntk):
+    """The state of every run as the table shows it."""
+    lines = eqntk("sweep", "--status", "mine").out.splitlines()
+    return {line.split()[0]: line.split()[1] for line in lines if line.startswith(("0_", "1_", "2_"))}
+
+
+def write_state(folder, state, **changes):
+    """A record as a run on a node leaves it."""
+    folder.mkdir(exist_ok=True)
+    names = ("run_id", "role", "coupling", "model", "group", "dataset", "precision", "started")
+    known = {"control": None, "augmentation": None, "architecture": {}, "training": {}, "seed": 0, "members": 2}
+    write_record(folder, Record(**dict.fromkeys(names, "x"), **known, state=state, host="node", **changes))
+
+
+def test_submitting_makes_an_array_per_kind_and_returns(submitted, tmp_path):
+    assert submitted.err.splitlines()[:2] == ["submitted 2 runs as job 101", "submitted 1 run as job 102"]
+    assert "eqntk sweep --status mine" in submitted.err
+    assert submitted.out.splitlines()[-1] == "mine"
+    journal = json.loads((tmp_path / "mine" / "slurm" / "submissions.json").read_text())
+    assert [(array["job"], array["runs"]) for array in journal["arrays"]] == [
+        ("101", [GCNN, AUGMENTED]),
+        ("102", [NTK]),
+    ]
+
+
+def test_the_script_asks_for_what_the_cluster_file_says(eqntk, slurm):
+    words = ["cluster.ntk.mem_gb=7.5", "cluster.extra={nice: 5}", "cluster.setup=[module load cuda]"]
+    assert eqntk(*SWEEP, *words, "cluster.memory_fraction=0.5", "cluster.deterministic=true").status == 0
+    lines = slurm.script.splitlines()
+    for line in (
+        "#SBATCH --mem=7680M",
+        "#SBATCH --time=240",
+        "#SBATCH --cpus-per-task=2",
+        "#SBATCH --signal=USR1@120",
+        "#SBATCH --requeue",
+        "#SBATCH --nice=5",
+        "module load cuda",
+        "export XLA_PYTHON_CLIENT_MEM_FRACTION=0.5",
+    ):
+        assert line in lines
+    assert any("xla_gpu_deterministic_ops=true" in line for line in lines)
+    assert not any(line.startswith(("#SBATCH --partition", "#SBATCH --gpus")) for line in lines)
+
+
+def test_a_cluster_file_in_the_users_folder_is_used(eqntk, slurm, tmp_path):
+    (tmp_path / "my" / "cluster").mkdir(parents=True)
+    (tmp_path / "my" / "cluster" / "mine.yaml").write_text("partition: short\n")
+    assert eqntk(*SWEEP, "--cluster", "mine", "--config-dir", "my").status == 0
+    assert "#SBATCH --partition=short" in slurm.script.splitlines()
+
+
+def test_a_dry_run_needs_no_cluster(eqntk, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", "")
+    answer = eqntk(*SWEEP, "--dry-run", "cluster.partition=short")
+    assert answer.status == 0, answer.err
+    assert "2 jobs (ensemble): partition=short timeout_min=240" in answer.out
+    assert "1 job (ntk)" in answer.out
+    assert answer.out.splitlines()[-1] == "3 runs, all settings legal; nothing was submitted"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("missing", "says"), [("sbatch", "`sbatch`, which is not"), ("submitit", "uv pip install submitit")]
+)
+def test_without_slurm_or_submitit(eqntk, monkeypatch, tmp_path, missing, says):
+    if missing == "submitit":
+        monkeypatch.setattr("eqntk_cli.sweeps.slurm.find_spec", lambda _: None)
+    else:
+        monkeypatch.setenv("PATH", "")
+    answer = eqntk(*SWEEP)
+    assert answer.status == 2
+    assert says in answer.err
+    assert answer.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_the_cluster_cannot_run_is_refused_before_anything_is_made(eqntk, slurm, tmp_path):
+    slurm.refuse("allocation failure: Requested node configuration is not available\n")
+    answer = eqntk(*SWEEP)
+    assert answer.status == 2
+    assert "Requested node configuration is not available" in answer.err
+    assert "--cpus-per-task=2" in answer.err
+    assert answer.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_node_that_is_down_may_come_back(slurm):
+    slurm.refuse("allocation failure: Required node not available (down, drained or reserved)\n")
+    check_resources(Resources())
+
+
+def test_a_file_in_the_way_of_the_folder(eqntk, slurm, tmp_path):
+    (tmp_path / "mine").write_text("")
+    answer = eqntk(*SWEEP[:-1], "mine/below")
+    assert answer.status == 2
+    assert "cannot write" in answer.err
+    assert slurm.submissions == 0
+
+
+@pytest.mark.usefixtures("submitted")
+def test_the_table_follows_queue_and_records(eqntk, slurm, tmp_path):
+    assert states(eqntk) == {GCNN: "queued", AUGMENTED: "queued", NTK: "queued"}
+    slurm.put("101_0", "RUNNING", node="node7")
+    write_state(tmp_path / "mine" / GCNN, "running")
+    write_state(tmp_path / "mine" / AUGMENTED, "preempted")
+    write_state(tmp_path / "mine" / NTK, "done")
+    slurm.put("102", "COMPLETED")
+    answer = eqntk("sweep", "--status", "mine")
+    assert states(eqntk) == {GCNN: "running", AUGMENTED: "preempted", NTK: "done"}
+    assert "on node7" in answer.out
+    assert "Priority" in answer.out  # why the second one waits
+    assert answer.out.splitlines()[-1] == "1 of 3 runs are done"
+
+
+@pytest.mark.usefixtures("submitted")
+def test_after_the_queue_has_forgotten(eqntk, slurm, tmp_path):
+    slurm.forget()
+    write_state(tmp_path / "mine" / GCNN, "failed", error="training diverged")
+    write_state(tmp_path / "mine" / AUGMENTED, "running")
+    log = tmp_path / "mine" / "slurm" / "101_1_0_log.err"
+    log.write_text("slurmstepd: error: *** STEP 101.0 ON vm CANCELLED DUE TO TIME LIMIT ***\n")
+    answer = eqntk("sweep", "--status", "mine")
+    assert states(eqntk) == {GCNN: "failed", AUGMENTED: "killed", NTK: "lost"}
+    assert "training diverged" in answer.out
+    assert "DUE TO TIME LIMIT" in answer.out
+    assert "mine/slurm/101_1_0_log.err" in answer.out
+    assert "can the nodes see this folder?" in answer.out
+
+
+@pytest.mark.usefixtures("submitted")
+def test_a_queue_that_does_not_answer_is_no_reason_to_submit_again(eqntk, slurm):
+    slurm.mark("deaf")
+    assert "the queue is not known here" in eqntk("sweep", "--status", "mine").out
+    answer = eqntk("sweep", "--resume", "mine", "--detach")
+    assert answer.status == 2
+    assert "Unable to contact" in answer.err
+    assert slurm.submissions == 2
+
+
+@pytest.mark.usefixtures("submitted")
+def test_resume_submits_what_is_missing_and_nothing_twice(eqntk, slurm, tmp_path):
+    slurm.put("101_0", "RUNNING", node="node7")
+    slurm.put("101_1", "FAILED")
+    write_state(tmp_path / "mine" / AUGMENTED, "failed", error="no more memory")
+    write_state(tmp_path / "mine" / NTK, "done")
+    listed = eqntk("sweep", "--resume", "mine", "--dry-run")
+    assert [line.split(":")[0] for line in listed.out.splitlines() if line.startswith("  ")] == [f"  {AUGMENTED}"]
+    answer = eqntk("sweep", "--resume", "mine", "--detach", "cluster.mem_gb=8")
+    assert answer.status == 0, answer.err
+    assert "1 runs are in the queue or being made, and are left alone" in answer.err
+    assert "submitted 1 run as job 103" in answer.err
+    assert "#SBATCH --mem=8192M" in slurm.script
+    again = eqntk("sweep", "--resume", "mine", "--detach")
+    assert again.status == 0
+    assert slurm.submissions == 3
+    assert states(eqntk) == {GCNN: "running", AUGMENTED: "queued", NTK: "done"}
+
+
+@pytest.mark.usefixtures("submitted")
+def test_resume_leaves_alone_what_another_process_holds(eqntk, slurm, tmp_path):
+    slurm.forget()
+    (tmp_path / "mine" / NTK).mkdir()
+    with held(tmp_path / "mine" / NTK / ".lock"):
+        listed = eqntk("sweep", "--resume", "mine", "--dry-run")
+    assert NTK not in listed.out
+    assert NTK in eqntk("sweep", "--resume", "mine", "--dry-run").out
+
+
+def test_an_answer_that_got_lost_does_not_queue_twice(eqntk, slurm):
+    slurm.mark("silence")
+    answer = eqntk(*SWEEP)
+    assert answer.status == 2
+    assert "Socket timed out" in answer.err
+    (slurm.folder / "silence").unlink()
+    assert states(eqntk)[GCNN] == "queued"
+    eqntk("sweep", "--resume", "mine", "--detach")
+    assert slurm.submissions == 2  # the kernel run that had not been submitted
+    assert states(eqntk) == {GCNN: "queued", AUGMENTED: "queued", NTK: "queued"}
+
+
+def test_a_refusal_leaves_no_folder(eqntk, slurm, tmp_path, monkeypatch):
+    monkeypatch.setattr("eqntk_cli.sweeps.slurm.check_resources", lambda _: None)
+    slurm.refuse("sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: no\n")
+    answer = eqntk(*SWEEP)
+    assert answer.status == 2
+    assert "QOSMaxSubmitJobPerUserLimit; Batch job submission failed: no" in answer.err
+    assert answer.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("submitted")
+def test_cancel_takes_off_what_is_in_the_queue(eqntk, slurm, tmp_path):
+    write_state(tmp_path / "mine" / GCNN, "done")
+    answer = eqntk("sweep", "--cancel", "mine")
+    assert answer.status == 0
+    assert "2 of 3 runs are taken off the queue" in answer.out
+    slurm.forget()
+    assert states(eqntk) == {GCNN: "done", AUGMENTED: "cancelled", NTK: "cancelled"}
+    assert "go on with: eqntk sweep --resume mine" in eqntk("sweep", "--status", "mine").err
+
+
+def test_a_sweep_of_this_machine_cannot_be_cancelled(eqntk, tmp_path):
+    from eqntk_cli.sweeps.expand import expand, parse
+    from eqntk_cli.sweeps.manifest import Manifest, write_manifest
+
+    (tmp_path / "mine").mkdir()
+    write_manifest(tmp_path / "mine", Manifest("sweep", tuple(expand(parse([]))[1]), "basic", "2026"))
+    answer = eqntk("sweep", "--cancel", "mine")
+    assert answer.status == 2
+    assert "Ctrl-C" in answer.err
+
+
+@pytest.mark.usefixtures("submitted")
+def test_waiting_ends_when_nothing_is_left_in_the_queue(eqntk, slurm, tmp_path):
+    for job in ("101_0", "101_1", "102"):
+        slurm.put(job, "CANCELLED")
+    write_state(tmp_path / "mine" / NTK, "done")
+    answer = eqntk("sweep", "--resume", "mine", "--dry-run")
+    assert "2 runs" in answer.out
+    for run in (GCNN, AUGMENTED):
+        write_state(tmp_path / "mine" / run, "done")
+    answer = eqntk("sweep", "--resume", "mine")
+    assert answer.status == 0
+    assert "3 of 3 runs are done" in answer.out
+    assert "eqntk compare-runs mine" in answer.err
+    assert slurm.submissions == 2
+
+
+@pytest.mark.usefixtures("submitted")
+def test_ctrl_c_while_waiting_leaves_the_jobs(eqntk, slurm, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("eqntk_cli.cli.sweep_cluster.watch", interrupted)
+    monkeypatch.setattr("eqntk_cli.cli.app.leave", sys.exit)  # this process has more tests to run
+    answer = eqntk("sweep", "--resume", "mine")
+    assert answer.status == 130
+    assert "the jobs stay in the queue" in answer.err
+    assert slurm.submissions == 2
+    assert set(states(eqntk).values()) == {"queued"}

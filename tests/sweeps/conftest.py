@@ -1,0 +1,21 @@
+import pytest
+
+from tests.sweeps.one_node_slurm import OneNodeSlurm, why_not
+
+
+@pytest.fixture(scope="session")
+def one_node(tmp_path_factory):
+    """A real SLURM of one node."""
+    pytest.importorskip("submitit")
+    reason = why_not()
+    if reason is not None:
+        pytest.skip(f"no SLURM: {reason}")
+    with OneNodeSlurm(tmp_path_factory.mktemp("slurm")) as up:
+        yield up
+
+
+@pytest.fixture
+def slurm(one_node, monkeypatch):
+    """The real SLURM, for commands of this process and those that it starts."""
+    monkeypatch.setenv("SLURM_CONF", str(one_node.config))
+    return one_node
