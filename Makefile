@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 OUT    ?= runs/digits_quick_$(shell date +%Y-%m-%d_%H-%M-%S)
 CORES  := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); [ $$n -le 8 ] && echo $$n || echo 8)
-PYTEST := $(BIN)/python -m pytest -n $(CORES) --dist loadfile
+PYTEST := $(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup run test test-slow check lint format types bench
 .NOTPARALLEL: # check stops at the first of its steps that fails

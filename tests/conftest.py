@@ -24,6 +24,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts backgrou
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take longest first, so that no worker is left with one of them at the end."""
+    items.sort(key=lambda item: _LONGEST_FIRST.get(item.path.parent.name, len(_LONGEST_FIRST)))
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _programs_are_forgotten() -> Iterator[None]:
     """Compiled programs live as long as their file of tests: no other file has a use for them."""
@@ -32,6 +37,7 @@ def _programs_are_forgotten() -> Iterator[None]:
     gc.collect()
 
 
+_LONGEST_FIRST = {folder: place for place, folder in enumerate(("models", "layers", "recursion", "cli", "kernels"))}
 _DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
