@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eqntk_cli.errors import ConfigError
+from eqntk_cli.errors import ConfigError, DiskError, StorageError
 
 if TYPE_CHECKING:
     from eqntk_cli.report.model import Analysis
@@ -115,7 +115,11 @@ def _write(analysis: "Analysis", out: Path | None) -> Path:
     from eqntk_cli.report.page.export import write_report
     from eqntk_cli.report.page.files import free_folder
 
-    return write_report(analysis, out or free_folder(_beside(analysis), [run.run_id for run in analysis.runs]))
+    folder = out or free_folder(_beside(analysis), [run.record.run_id for run in analysis.runs])
+    try:
+        return write_report(analysis, folder)
+    except DiskError as error:
+        raise StorageError(f"{error} The runs are untouched; another folder can be given with --out.") from error
 
 
 def _beside(analysis: "Analysis") -> Path:
@@ -184,8 +188,8 @@ def _mirror(analysis: "Analysis", folder: Path, mode: str) -> None:
     if mode == "disabled":
         return
     from eqntk_cli.config.schema import TrackingConfig
+    from eqntk_cli.report.findings.catalogue import tables_of
     from eqntk_cli.report.page.summary import summary
-    from eqntk_cli.report.tables import tables_of
     from eqntk_cli.runs.tracking import report_artifact, tracking_mode
 
     if mode == "auto" and tracking_mode(mode) != "online" and "WANDB_MODE" not in os.environ:
@@ -193,6 +197,6 @@ def _mirror(analysis: "Analysis", folder: Path, mode: str) -> None:
     tables: dict[str, tuple[list[str], list[list[Any]]]] = {
         name: ([column.key for column in table.columns], [list(row) for row in table.rows])
         for name, table in tables_of(analysis).items()
-        if name in ("verdicts", "controls", "steps", "widths", "kernel_exponents", "kernel_curves", "runs")
+        if table.tracked
     }
     report_artifact(TrackingConfig(mode=mode), folder, summary(analysis, str(folder / "report.html")), tables)

@@ -10,16 +10,18 @@ from pathlib import Path
 
 import eqntk_cli
 from eqntk_cli.errors import DataError
-from eqntk_cli.report.learning.curves import KernelStudy, kernel_study
-from eqntk_cli.report.learning.first_line import curves_line, disagreement
+from eqntk_cli.report.curves_line import curves_line, disagreement
+from eqntk_cli.report.findings.base import Finding, of_kind
+from eqntk_cli.report.findings.catalogue import findings_on_study
+from eqntk_cli.report.findings.comparison import Settings
+from eqntk_cli.report.findings.kernel_curve import KernelCurve
+from eqntk_cli.report.findings.scope import PairResult, Study
 from eqntk_cli.report.model import SCHEMA, Analysis, Outcome, PairAnalysis
-from eqntk_cli.report.pair import Ensembles, PairResult, analyse_pair
-from eqntk_cli.report.provenance import Provenance, RunInfo
+from eqntk_cli.report.pair import Ensembles, analyse_pair
+from eqntk_cli.report.provenance import Provenance, ReportedRun
 from eqntk_cli.report.read.match import Pair, match
-from eqntk_cli.report.read.runs import ENSEMBLES, Run, open_runs
+from eqntk_cli.report.read.runs import Run, open_runs
 from eqntk_cli.report.read.selection import select
-from eqntk_cli.report.statistics.comparison import Settings
-from eqntk_cli.report.sweeps import extrapolations, learning_curves, width_scalings
 from eqntk_cli.report.verdict import controls_hold, first_line, overall
 from eqntk_cli.runs import provenance
 
@@ -53,24 +55,21 @@ def analyse(
     if not runs:
         raise DataError("none of the runs has two complete members yet; wait until the first blocks are written.")
     of_curves, of_pairs = select(runs)
-    study = kernel_study(of_curves, margin)
     pairs, unmatched = match(of_pairs, partial=partial, needed=not of_curves)
     settings = Settings(margin=margin, level=level, resamples=resamples, seed=seed)
     results = _analyse_pairs(pairs, settings, scratch)
     analyses = tuple(result.analysis for result in results)
+    findings = findings_on_study(Study(results, of_curves, margin))
     outcome = overall(analyses)
     return Analysis(
         schema=SCHEMA,
-        first_line=_first_line(analyses, outcome, study, margin),
+        first_line=_first_line(analyses, outcome, findings, margin),
         outcome=outcome,
         controls_ok=bool(analyses) and controls_hold(analyses),
         margin=margin,
         level=level,
         pairs=analyses,
-        scalings=tuple(width_scalings(results)),
-        extrapolations=tuple(extrapolations(results)),
-        learning_curves=tuple(learning_curves(results)),
-        runs=tuple(_info(run) for run in runs),
+        runs=tuple(_reported(run) for run in runs),
         unmatched=tuple(unmatched),
         provenance=Provenance(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -82,17 +81,15 @@ def analyse(
             seed=seed,
             seconds=time.monotonic() - begun,
         ),
-        kernel_curves=study.curves,
-        kernel_agreements=study.agreements,
-        kernel_gains=study.gains,
+        findings=findings,
     )
 
 
-def _first_line(pairs: Sequence[PairAnalysis], outcome: Outcome, study: KernelStudy, margin: float) -> str:
+def _first_line(pairs: Sequence[PairAnalysis], outcome: Outcome, findings: Sequence[Finding], margin: float) -> str:
     """What the ensembles show; beside them of kernels only what must not be overlooked."""
-    if not pairs and study.curves:
-        return curves_line(study)
-    warning = disagreement(study)
+    if not pairs and of_kind(KernelCurve, findings):
+        return curves_line(findings)
+    warning = disagreement(findings)
     line = first_line(pairs, outcome, margin)
     return f"WARNING: {warning}. {line}" if warning else line
 
@@ -124,44 +121,11 @@ def _plain_name(pair: Pair) -> str:
     return f"{record.dataset}-{record.group}-n{record.width}" + (f"-haar{samples}" if samples else "")
 
 
-def _info(run: Run) -> RunInfo:
-    record = run.record
-    return RunInfo(
-        run_id=record.run_id,
+def _reported(run: Run) -> ReportedRun:
+    return ReportedRun(
         path=str(run.folder),
-        state=record.state,
-        role=record.role,
-        control=record.control,
-        model=record.model,
-        augmentation=record.augmentation,
-        coupling=record.coupling,
-        group=record.group,
-        dataset=record.dataset,
-        task=record.task or "regression",
-        label=record.label,
-        width=record.width,
-        members=record.members,
-        members_used=record.members_done if record.model in ENSEMBLES else None,
+        record=run.record,
         n_train=len(run.samples_of("train")),
         n_test=len(run.samples_of("test")),
         n_ood=len(run.samples_of("ood")),
-        step_size=float("nan") if record.step_size is None else record.step_size,
-        stability_limit=record.stability_limit,
-        seed=record.seed,
-        precision=record.precision,
-        invariance_error=record.invariance_error,
-        fingerprint=(record.fingerprint or {}).get("all", ""),
-        architecture=dict(record.architecture),
-        training=dict(record.training),
-        git_commit=record.git_commit,
-        versions=dict(record.versions),
-        host=record.host,
-        devices=tuple(record.devices),
-        command=record.command,
-        started=record.started,
-        stopped=record.stopped,
-        seconds=record.seconds,
-        member_steps_per_second=record.member_steps_per_second,
-        peak_memory_bytes=record.peak_memory_bytes,
-        notes=tuple(record.notes),
     )

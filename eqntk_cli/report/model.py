@@ -1,36 +1,16 @@
 """What a report says, as plain data: every number, table and sentence that is rendered stands in these classes.
 
 The analysis fills them once and the figures, HTML, Markdown, CSV and JSON are written from them alone, so that no
-two outputs can disagree. Series over training steps are tuples as long as `steps`; a number that does not exist
-is None (scalars) or nan (inside series). All predictions are in the units in which the networks were trained
-(encoded labels, standardised targets) unless a field names a physical unit.
-
-Words: model A is the augmented ensemble (plain networks trained on the orbit of the data), model B the ensemble of
-group-convolutional networks, mu_t the mean prediction of the infinitely wide ensemble after t steps, a point is one
-pair (sample, output).
+two outputs can disagree. What was measured beside the verdict stands in `findings`, which describe themselves (see
+`eqntk_cli.report.findings.base`, also for the conventions).
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite
 
-from eqntk_cli.report.findings import (
-    Extrapolation,
-    KernelAgreement,
-    KernelCurve,
-    KernelGain,
-    LearningCurve,
-    MemberScaling,
-    OrbitExample,
-    OrbitStatistics,
-    Parity,
-    Series,
-    TaskMetrics,
-    Trajectory,
-    VarianceComparison,
-    WidthScaling,
-)
-from eqntk_cli.report.provenance import Provenance, RunInfo, Unmatched
+from eqntk_cli.report.findings.base import Finding, Kind, of_kind
+from eqntk_cli.report.findings.comparison import MeanComparison
+from eqntk_cli.report.provenance import Provenance, ReportedRun, Unmatched
 
 SCHEMA = 1  # of report.json; raised when a field changes its meaning or goes
 
@@ -41,43 +21,6 @@ class Outcome(StrEnum):
     EQUIVALENT = "equivalent"
     DIFFERENT = "different"
     UNDECIDED = "undecided"
-
-
-@dataclass(frozen=True)
-class MeanComparison:
-    """Two mean functions over the recorded steps: how far apart, how sure, and what would have been seen.
-
-    With d = (mean difference per point) and V its estimated covariance: rms_distance = RMS(d); noise_floor =
-    sqrt(tr V / points); unbiased_squared = rms_distance^2 - noise_floor^2 (negative: nothing is seen).
-    """
-
-    name: str  # "augmented - gcnn", "augmented - theory", "gcnn - theory"
-    split: str  # test | ood | train
-    steps: tuple[int, ...]  # step 0 included where it was recorded; verdicts leave it out
-    members_a: int
-    members_b: int | None  # None: the other side is the deterministic mu_t
-    paired: bool  # members started from the same weights; d is the mean of member-wise differences
-    test: str  # permutation | permutation within pairs (few members) | sign flips | sign flips (unequal sizes)
-    resamples: int
-    rms_distance: Series
-    noise_floor: Series
-    unbiased_squared: Series
-    unbiased_squared_low: Series  # 95 % confidence interval of the true squared distance
-    unbiased_squared_high: Series
-    upper_bound: Series  # one-sided 95 % bound of the true RMS distance: equivalent where it is below `margin`
-    reference_rms: Series  # RMS of mu_t, or of the pooled ensemble mean
-    margin: Series  # margin fraction times reference_rms
-    equivalent: tuple[bool | None, ...]  # None at step 0, which is no step of the verdict
-    p_step: Series  # of "same mean" at this step alone
-    p_corrected: Series  # the same, corrected for the number of steps
-    p_value: float  # over all steps t > 0: the smallest corrected one
-    power_one_floor: float  # predicted chance to reject for a difference of one noise floor shaped like the mean
-    members_to_decide: tuple[
-        int | None, ...
-    ]  # per step, 80 % power for the verdict the estimate points to; None: > 10^7, and at step 0
-    member_rms: Series  # paired: RMS of one member's difference; else the spread sqrt(var_A + var_B)
-    member_rms_error: Series  # its standard error
-    effective_points: Series  # (tr V)^2 / tr V^2: how many independent directions the points amount to
 
 
 @dataclass(frozen=True)
@@ -124,15 +67,22 @@ class PairAnalysis:
     train: MeanComparison | None
     unmoved: MeanComparison | None  # coupled: the test points once more, at the inputs as they are
     theory: tuple[MeanComparison, ...]  # each ensemble against mu_t (test split, then ood)
-    variances: tuple[VarianceComparison, ...]
-    orbits: tuple[OrbitStatistics, ...]
-    metrics: tuple[TaskMetrics, ...]
-    trajectories: tuple[Trajectory, ...]
-    orbit_examples: tuple[OrbitExample, ...]
-    parities: tuple[Parity, ...]
-    member_scaling: MemberScaling
     controls: tuple[ControlAnalysis, ...]
     notes: tuple[str, ...]
+    invariance_error: float | None = None  # of the group ensemble, relative; None: not measured
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def inputs_in_words(self) -> str:
+        """What the means are compared at, as a part of a caption; empty where it goes without saying."""
+        at_orbits = (
+            ", coupled: of the augmented ensemble's mean over the orbit of each input from the GCNN's prediction"
+        )
+        return at_orbits if self.coupled else ""
+
+    def of(self, kind: type[Kind]) -> tuple[Kind, ...]:
+        """The findings of one kind."""
+        return of_kind(kind, self.findings)
 
 
 @dataclass(frozen=True)
@@ -146,26 +96,11 @@ class Analysis:
     margin: float  # fraction of the reference RMS
     level: float
     pairs: tuple[PairAnalysis, ...]
-    scalings: tuple[WidthScaling, ...]
-    extrapolations: tuple[Extrapolation, ...]
-    learning_curves: tuple[LearningCurve, ...]
-    runs: tuple[RunInfo, ...]
+    runs: tuple[ReportedRun, ...]
     unmatched: tuple[Unmatched, ...]
     provenance: Provenance
-    kernel_curves: tuple[KernelCurve, ...] = ()  # of model=ntk runs that belong to no pair
-    kernel_agreements: tuple[KernelAgreement, ...] = ()
-    kernel_gains: tuple[KernelGain, ...] = ()
+    findings: tuple[Finding, ...] = ()  # on several runs together
 
-    def to_dict(self) -> dict[str, object]:
-        """The report as nested dicts and lists that strict JSON can hold (nan and infinity become null)."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, float) and not isfinite(value):
-        return None
-    return str(value) if isinstance(value, Outcome) else value
+    def of(self, kind: type[Kind]) -> tuple[Kind, ...]:
+        """The findings of one kind."""
+        return of_kind(kind, self.findings)

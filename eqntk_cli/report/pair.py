@@ -1,39 +1,23 @@
 """Everything that is measured on one matched pair and its controls."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from eqntk_cli.errors import DataError
-from eqntk_cli.report.examples import orbit_examples, parity, trajectories
-from eqntk_cli.report.findings import ORBIT_MEAN, OrbitStatistics, TaskMetrics, VarianceComparison
-from eqntk_cli.report.model import ControlAnalysis, MeanComparison, Outcome, PairAnalysis
+from eqntk_cli.report.findings.catalogue import findings_on_pair
+from eqntk_cli.report.findings.comparison import Comparison, MeanComparison, Settings
+from eqntk_cli.report.findings.scope import PairCase, PairResult
+from eqntk_cli.report.findings.sweep import AGAINST, BETWEEN
+from eqntk_cli.report.model import ControlAnalysis, Outcome, PairAnalysis
 from eqntk_cli.report.read.coupled import common_members, require_equal_starts
-from eqntk_cli.report.read.match import Control, Pair
+from eqntk_cli.report.read.match import Control, Pair, rotations_in_words
 from eqntk_cli.report.read.reduce import IDENTITY, SYMMETRISED, Reduced, reduce_run
-from eqntk_cli.report.read.runs import SPLITS, Run
-from eqntk_cli.report.read.theory import KERNEL_OF, Theory
-from eqntk_cli.report.statistics.comparison import Comparison, Settings
-from eqntk_cli.report.statistics.orbit import orbit_statistics
-from eqntk_cli.report.statistics.scaling import member_scaling
-from eqntk_cli.report.statistics.task import task_metrics
-from eqntk_cli.report.statistics.variance import compare_variance, finite_width
+from eqntk_cli.report.read.runs import Run
+from eqntk_cli.report.read.theory import Theory
 from eqntk_cli.report.verdict import judge
-
-BETWEEN = "augmented - gcnn"
-AGAINST = {"augmented_ensemble": "augmented - theory", "gcnn_ensemble": "gcnn - theory"}
-
-
-@dataclass(frozen=True)
-class PairResult:
-    """The analysis of a pair, and its differences point by point on the test split, for extrapolation."""
-
-    pair: Pair
-    analysis: PairAnalysis
-    differences: dict[str, Float[np.ndarray, "step point"]]
 
 
 class Ensembles:
@@ -83,15 +67,16 @@ def analyse_pair(pair: Pair, name: str, ensembles: Ensembles, settings: Settings
     test = _compare(a, b, theory, "test", settings)
     if test is None:
         raise DataError(f"{a.run.folder} has no test samples; make the run again with dataset.n_test above 0.")
-    run = pair.gcnn
-    variances = tuple(_variances(a, b, theory))
+    record = pair.gcnn.record
+    findings = findings_on_pair(PairCase(pair, a, b, theory, test.noise_floor[-1]))
+    remarks = (remark for finding in findings for remark in finding.remarks(record.width or 0))
     analysis = PairAnalysis(
         name=name,
         title=_title(pair),
         run_a=pair.augmented.name,
-        run_b=run.name,
+        run_b=pair.gcnn.name,
         run_ntk=None if pair.theory is None else pair.theory.name,
-        width=run.record.width or 0,
+        width=record.width or 0,
         coupled=pair.coupled,
         verdict=judge(test, settings),
         test=test,
@@ -99,21 +84,10 @@ def analyse_pair(pair: Pair, name: str, ensembles: Ensembles, settings: Settings
         train=_compare(a, b, theory, "train", settings),
         unmoved=_compare(a, b, theory, "test", settings, IDENTITY) if pair.coupled else None,
         theory=tuple(_against_theory(a, b, theory, settings)),
-        variances=variances,
-        orbits=tuple(_orbits(a)),
-        metrics=tuple(_metrics(a, b, theory)),
-        trajectories=trajectories(a, b, theory),
-        orbit_examples=orbit_examples(a, b),
-        parities=tuple(filter(None, (parity(each) for each in (a, b)))),
-        member_scaling=member_scaling(
-            a.samples["test", _kind(a)],
-            b.samples["test", IDENTITY],
-            len(run.steps) - 1,
-            run.steps[-1],
-            test.noise_floor[-1],
-        ),
         controls=tuple(_control(control, ensembles, theory, settings) for control in pair.controls),
-        notes=(*_notes(a, b, pair), *_departures(variances, run)),
+        notes=(*_notes(a, b, pair), *remarks),
+        invariance_error=record.invariance_error,
+        findings=findings,
     )
     return PairResult(pair, analysis, _differences(a, b, theory))
 
@@ -135,15 +109,11 @@ def _compare(
     if len(places) == 0:
         return None
     mu = None if theory is None else theory.mean(theory.kernel_for("gcnn_ensemble"), places)
-    kind = "paired" if b.run.record.coupling == "shared" else "independent"
-    sample_a, sample_b = a.samples[split, inputs or _kind(a)], b.samples[split, IDENTITY]
-    comparison = Comparison("paired" if kind == "paired" else "independent", sample_a, sample_b, mu, settings)
+    sample_a, sample_b = a.samples[split, inputs or a.compared], b.samples[split, IDENTITY]
+    comparison = Comparison(
+        "paired" if b.run.record.coupling == "shared" else "independent", sample_a, sample_b, mu, settings
+    )
     return comparison.run(BETWEEN, split, b.run.steps)
-
-
-def _kind(a: Reduced) -> str:
-    """Coupled ensembles are compared through the orbit mean of each plain network."""
-    return SYMMETRISED if ("test", SYMMETRISED) in a.samples else IDENTITY
 
 
 def _against_theory(a: Reduced, b: Reduced, theory: Theory | None, settings: Settings) -> Iterator[MeanComparison]:
@@ -158,60 +128,6 @@ def _against_theory(a: Reduced, b: Reduced, theory: Theory | None, settings: Set
             mu = theory.mean(theory.kernel_for(model), places)
             comparison = Comparison("theory", ensemble.samples[split, IDENTITY], None, mu, settings)
             yield comparison.run(AGAINST[model], split, ensemble.run.steps)
-
-
-def _variances(a: Reduced, b: Reduced, theory: Theory | None) -> Iterator[VarianceComparison]:
-    for split in ("test", "ood") if theory is not None else ():
-        for ensemble in (a, b):
-            places, model = ensemble.places(split), ensemble.run.record.model
-            predicted = theory.variance(model, places) if theory is not None else None
-            if predicted is None or len(places) == 0:
-                continue
-            measured = ensemble.variance[:, places]
-            labels = (model, KERNEL_OF[model], split)
-            yield compare_variance(labels, ensemble.run.steps, ensemble.samples[split, IDENTITY], measured, predicted)
-
-
-def _orbits(a: Reduced) -> Iterator[OrbitStatistics]:
-    if len(a.run.elements) < 2:
-        return
-    for split in ("test", "ood"):
-        places = a.places(split)
-        if len(places):
-            yield orbit_statistics(
-                (a.run.record.model, split),
-                a.run.steps,
-                a.run.elements,
-                a.orbit_mean[:, :, places],
-                a.orbit_variance[:, places],
-                np.square(a.mean[:, places]) + a.variance[:, places],
-                len(a.members),
-                a.run.task,
-                a.run.scale,
-            )
-
-
-def _metrics(a: Reduced, b: Reduced, theory: Theory | None) -> Iterator[TaskMetrics]:
-    run = b.run
-    task, scale = run.task, run.scale
-    for split in SPLITS:
-        places = b.places(split)
-        if len(places) == 0:
-            continue
-        target, label = run.target[places], None if run.label is None else run.label[places]
-        for ensemble in (a, b):
-            labels = (ensemble.run.record.model, split)
-            mean, sample = ensemble.mean[:, places], ensemble.samples[split, IDENTITY]
-            yield from task_metrics(
-                labels, run.steps, task, scale, mean, target, label, sample, ensemble.last[:, places]
-            )
-        if (split, SYMMETRISED) in a.samples:
-            labels, mean = (a.run.record.model, split), a.orbit_mean.mean(axis=1)[:, places]
-            sample = a.samples[split, SYMMETRISED]
-            yield from task_metrics(labels, run.steps, task, scale, mean, target, label, sample, inputs=ORBIT_MEAN)
-        if theory is not None:
-            mu = theory.mean(theory.kernel_for("gcnn_ensemble"), places).reshape(len(run.steps), len(places), -1)
-            yield from task_metrics(("ntk", split), run.steps, task, scale, mu, target, label)
 
 
 def _control(control: Control, ensembles: Ensembles, theory: Theory | None, settings: Settings) -> ControlAnalysis:
@@ -233,7 +149,7 @@ def _control(control: Control, ensembles: Ensembles, theory: Theory | None, sett
 
 def _differences(a: Reduced, b: Reduced, theory: Theory | None) -> dict[str, Float[np.ndarray, "step point"]]:
     places = b.places("test")
-    mean_a = a.orbit_mean.mean(axis=1) if _kind(a) == SYMMETRISED else a.mean
+    mean_a = a.orbit_mean.mean(axis=1) if a.compared == SYMMETRISED else a.mean
     steps = len(b.mean)
     found = {BETWEEN: (mean_a[:, places] - b.mean[:, places]).reshape(steps, -1)}
     for ensemble in (a, b) if theory is not None else ():
@@ -257,17 +173,6 @@ def _notes(a: Reduced, b: Reduced, pair: Pair) -> Iterator[str]:
         yield from (f"{pair.theory.name}: {note}" for note in pair.theory.record.notes)
     if b.run.record.training.get("loss") == "cross_entropy" and not b.run.record.training.get("centred"):
         yield "cross-entropy without centring: no agreement is expected by theory; this is a measurement"
-
-
-def _departures(variances: Iterable[VarianceComparison], run: Run) -> Iterator[str]:
-    """The measured variances that finite width alone explains, named."""
-    yield from filter(None, (finite_width(found, run.record.width or 0) for found in variances))
-
-
-def rotations_in_words(pair: Pair) -> str:
-    """How many random rotations every sample was trained on, as the end of a title; empty for the whole orbit."""
-    samples = pair.augmented.record.haar_samples
-    return f", {samples} random rotation{'s' if samples > 1 else ''}" if samples else ""
 
 
 def _title(pair: Pair) -> str:

@@ -1,49 +1,40 @@
 """Where numbers come from, as plain data: the runs that were read, those left out, and the report itself."""
 
 from dataclasses import dataclass
+from typing import Any
+
+from eqntk_cli.runs.record import Record
+from eqntk_cli.targets.task import REGRESSION
 
 
 @dataclass(frozen=True)
-class RunInfo:
-    """Where the numbers of one run come from, and how to make them again."""
+class ReportedRun:
+    """A run of the report: its record, and what stands in its store."""
 
-    run_id: str
     path: str
-    state: str
-    role: str  # subject | control
-    control: str | None  # what was changed on purpose: no_augmentation | other_group | other_step_size
-    model: str  # gcnn_ensemble | augmented_ensemble | ntk
-    augmentation: str | None
-    coupling: str
-    group: str
-    dataset: str
-    task: str
-    label: str | None
-    width: int | None
-    members: int | None
-    members_used: int | None  # members whose predictions are complete
+    record: Record
     n_train: int
     n_test: int
     n_ood: int
-    step_size: float
-    stability_limit: float | None
-    seed: int
-    precision: str
-    invariance_error: float | None  # largest relative deviation over the orbit that was measured (gcnn_ensemble)
-    fingerprint: str  # sha256 of all data
-    architecture: dict[str, object]
-    training: dict[str, object]
-    git_commit: str | None
-    versions: dict[str, str]
-    host: str | None
-    devices: tuple[str, ...]
-    command: str | None  # reproduces the run
-    started: str | None
-    stopped: str | None
-    seconds: float | None
-    member_steps_per_second: float | None
-    peak_memory_bytes: int | None
-    notes: tuple[str, ...]
+
+    @property
+    def members_used(self) -> int | None:
+        """Members whose predictions are complete; None for a kernel."""
+        return None if self.record.members is None else self.record.members_done
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of all data."""
+        return (self.record.fingerprint or {}).get("all", "")
+
+    @property
+    def task(self) -> str:
+        """What is asked of the networks."""
+        return self.record.task or REGRESSION.name
+
+    def value(self, key: str) -> Any:
+        """What a table or report.json has under this key: a field of the record, or of the run."""
+        return getattr(self, key) if hasattr(self, key) else getattr(self.record, key)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ lies inside the margin everywhere is reported as such, with its size.
 from collections.abc import Sequence
 from math import sqrt
 
-from eqntk_cli.report.model import ControlAnalysis, MeanComparison, Outcome, PairAnalysis, Verdict
+from eqntk_cli.report.findings.comparison import MeanComparison, Settings
+from eqntk_cli.report.model import ControlAnalysis, Outcome, PairAnalysis, Verdict
 from eqntk_cli.report.paper.table import p_equation
-from eqntk_cli.report.statistics.comparison import Settings
 from eqntk_cli.report.statistics.power import MOST
 
 

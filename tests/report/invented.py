@@ -4,21 +4,22 @@ from math import nan
 
 import numpy as np
 
-from eqntk_cli.report.findings import (
-    Extrapolation,
-    LearningCurve,
-    MemberScaling,
-    OrbitExample,
-    OrbitStatistics,
-    Parity,
-    TaskMetrics,
-    Trajectory,
-    VarianceComparison,
-    WidthScaling,
-)
-from eqntk_cli.report.model import SCHEMA, Analysis, ControlAnalysis, MeanComparison, Outcome, PairAnalysis, Verdict
-from eqntk_cli.report.provenance import Provenance, RunInfo, Unmatched
+from eqntk_cli.report.findings.base import Finding
+from eqntk_cli.report.findings.comparison import MeanComparison
+from eqntk_cli.report.findings.extrapolation import Extrapolation
+from eqntk_cli.report.findings.invariance import OrbitStatistics
+from eqntk_cli.report.findings.learning_curve import LearningCurve
+from eqntk_cli.report.findings.members import MemberScaling
+from eqntk_cli.report.findings.metrics import TaskMetrics
+from eqntk_cli.report.findings.orbit_examples import OrbitExample
+from eqntk_cli.report.findings.parity import Parity
+from eqntk_cli.report.findings.trajectories import Trajectory
+from eqntk_cli.report.findings.variance import VarianceComparison
+from eqntk_cli.report.findings.width import WidthScaling
+from eqntk_cli.report.model import SCHEMA, Analysis, ControlAnalysis, Outcome, PairAnalysis, Verdict
+from eqntk_cli.report.provenance import Provenance, ReportedRun, Unmatched
 from eqntk_cli.report.statistics.maximum import PValue
+from eqntk_cli.runs.record import Record
 
 STEPS = (0, 1, 3, 10, 30, 100, 300)
 ELEMENTS = ("e", "r90", "r180", "r270")
@@ -46,14 +47,12 @@ def analysis(
         margin=0.1,
         level=0.05,
         pairs=made,
-        scalings=_scalings(title) if scaling else (),
-        extrapolations=_extrapolations(title) if scaling else (),
-        learning_curves=_learning(title) if scaling and regression else (),
         runs=tuple(_run(f"{kind[:4]}-{k}", kind, title) for k in range(pairs) for kind in kinds),
         unmatched=(Unmatched("old-run", f"other test data: {title}"),),
         provenance=Provenance(
             "2026-01-02T03:04:05", "eqntk compare-runs runs/*", "0.1.0", {"jax": "0.10.2"}, "abc1234", "node1", 0, 12.5
         ),
+        findings=_across(title, regression) if scaling else (),
     )
 
 
@@ -120,26 +119,30 @@ def _pair(index: int, title: str, regression: bool, images: bool, outcome: Outco
             for split in ("test", "ood")
             for who in ("augmented", "gcnn")
         ),
-        variances=(_variance("augmented_ensemble", "plain", 0.30), _variance("gcnn_ensemble", "group", 0.11)),
-        orbits=tuple(
-            _orbit(who, split, regression)
-            for split in ("test", "ood")
-            for who in ("augmented_ensemble", "gcnn_ensemble")
-        ),
-        metrics=tuple(
-            _metric(who, split, metric, unit)
-            for split in ("test", "ood")
-            for who in ("augmented_ensemble", "gcnn_ensemble", "ntk")
-        ),
-        trajectories=tuple(_trajectory(sample, title) for sample in range(4)),
-        orbit_examples=tuple(_example(sample, images, title) for sample in range(2)),
-        parities=tuple(_parity(who) for who in ("augmented_ensemble", "gcnn_ensemble")) if regression else (),
-        member_scaling=MemberScaling(
-            300, (2, 6, 12, 24, 48, 96), tuple(0.5 / np.sqrt([2, 6, 12, 24, 48, 96])), (0.05,) * 6
-        ),
         controls=_controls() if controls else (),
         notes=("96 of 128 members were complete.", title),
+        invariance_error=3e-7,
+        findings=_findings(title, regression, images, metric, unit),
     )
+
+
+def _findings(title: str, regression: bool, images: bool, metric: str, unit: str) -> tuple[Finding, ...]:
+    models, splits = ("augmented_ensemble", "gcnn_ensemble"), ("test", "ood")
+    counts = (2, 6, 12, 24, 48, 96)
+    return (
+        *(_trajectory(sample, title) for sample in range(4)),
+        _variance("augmented_ensemble", "plain", 0.30),
+        _variance("gcnn_ensemble", "group", 0.11),
+        *(_orbit(model, split, regression) for split in splits for model in models),
+        *(_example(sample, images, title) for sample in range(2)),
+        MemberScaling(300, counts, tuple(0.5 / np.sqrt(counts)), (0.05,) * 6),
+        *(_metric(model, split, metric, unit) for split in splits for model in (*models, "ntk")),
+        *(_parity(model) for model in models if regression),
+    )
+
+
+def _across(title: str, regression: bool) -> tuple[Finding, ...]:
+    return (*_scalings(title), *_extrapolations(title), *(_learning(title) if regression else ()))
 
 
 def _controls() -> tuple[ControlAnalysis, ...]:
@@ -255,44 +258,45 @@ def _extrapolations(title: str) -> tuple[Extrapolation, ...]:
 
 def _learning(title: str) -> tuple[LearningCurve, ...]:
     return tuple(
-        LearningCurve(title, model, "mae", "meV", (50, 100, 200), (400.0, 300.0, 200.0), (20.0, 12.0, 9.0))
+        LearningCurve(title, model, "mae", "meV", (50, 100, 200), (400.0, 300.0, 200.0), (20.0, 12.0, 9.0), (1,) * 3)
         for model in ("augmented_ensemble", "gcnn_ensemble", "ntk")
     )
 
 
-def _run(run_id: str, model: str, label: str) -> RunInfo:
+def _run(run_id: str, model: str, label: str) -> ReportedRun:
     ensemble = model != "ntk"
-    return RunInfo(
-        *(run_id, f"/data/runs/{run_id}", "done", "subject", None, model),
-        augmentation="orbit" if model == "augmented_ensemble" else None,
+    record = Record(
+        run_id=run_id,
+        state="done",
+        role="subject",
+        control=None,
         coupling="independent",
+        model=model,
+        augmentation="orbit" if model == "augmented_ensemble" else None,
         group="c4",
         dataset="breastmnist",
+        architecture={"name": "mlp", "hidden_layers": 2, "activation": "relu", "W_std": 1.41, "b_std": 0.1},
+        training={"optimizer": "gd", "loss": "mse", "steps": 300},
+        seed=0,
+        precision="float32",
+        started="2026-01-01T00:00:00",
         task="binary-class",
         label=label,
         width=512 if ensemble else None,
         members=96 if ensemble else None,
-        members_used=96 if ensemble else None,
-        n_train=64,
-        n_test=100,
-        n_ood=32,
+        members_done=96 if ensemble else 0,
         step_size=1.25,
         stability_limit=2.5,
-        seed=0,
-        precision="float32",
         invariance_error=3e-7 if model == "gcnn_ensemble" else None,
-        fingerprint="0123456789abcdef" * 4,
-        architecture={"name": "mlp", "hidden_layers": 2, "activation": "relu", "W_std": 1.41, "b_std": 0.1},
-        training={"optimizer": "gd", "loss": "mse", "steps": 300},
+        fingerprint={"all": "0123456789abcdef" * 4},
         git_commit="abc1234",
         versions={"jax": "0.10.2", "numpy": "2.4"},
         host="node1",
-        devices=("cpu:0",),
+        devices=["cpu:0"],
         command=f"eqntk train model={model} width=512",
-        started="2026-01-01T00:00:00",
         stopped="2026-01-01T00:10:00",
         seconds=600.0,
         member_steps_per_second=48.0,
         peak_memory_bytes=10**9,
-        notes=(),
     )
+    return ReportedRun(f"/data/runs/{run_id}", record, n_train=64, n_test=100, n_ood=32)

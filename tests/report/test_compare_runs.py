@@ -12,8 +12,9 @@ from invented import analysis
 
 from eqntk_cli.cli import app as cli
 from eqntk_cli.errors import DataError
-from eqntk_cli.report.figures import catalogue
+from eqntk_cli.report.findings import catalogue
 from eqntk_cli.report.model import Analysis, Outcome
+from eqntk_cli.report.paper.drawing import Drawing
 from eqntk_cli.report.watch import stamp_of, watch
 from eqntk_cli.runs import tracking
 
@@ -47,7 +48,7 @@ def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Reader:
     return stand_in
 
 
-def _no_drawings(_analysis: Analysis) -> list[catalogue.Drawing]:
+def _no_drawings(_analysis: Analysis) -> list[Drawing]:
     return []
 
 

@@ -11,12 +11,13 @@ import pytest
 from invented import analysis
 
 from eqntk_cli.errors import StorageError
-from eqntk_cli.report.figures import catalogue
+from eqntk_cli.report.findings import catalogue
+from eqntk_cli.report.findings.catalogue import tables_of
 from eqntk_cli.report.model import SCHEMA, Analysis
 from eqntk_cli.report.page import export, files
+from eqntk_cli.report.paper.drawing import Drawing
 from eqntk_cli.report.paper.table import Column, Table, integer, number, p_value, percent, setting
 from eqntk_cli.report.statistics.maximum import PValue
-from eqntk_cli.report.tables import tables_of
 
 _ALL_DRAWINGS = catalogue.drawings_of
 
@@ -27,7 +28,7 @@ def _few_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalogue, "drawings_of", _only_members)
 
 
-def _only_members(made: Analysis) -> list[catalogue.Drawing]:
+def _only_members(made: Analysis) -> list[Drawing]:
     return [one for one in _ALL_DRAWINGS(made) if one.name in ("pair-1-members", "learning-1")]
 
 
@@ -48,7 +49,9 @@ def test_json_is_strict_versioned_and_complete() -> None:
     found = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
     assert list(found)[0] == "schema"
     assert (found["schema"], found["made_by"], found["files"]) == (SCHEMA, "eqntk compare-runs", ["a", "b"])
-    assert {field.name for field in fields(Analysis)} <= set(found)
+    kinds = (kind.KEY for kind in (*catalogue.ON_PAIRS, *catalogue.ON_STUDIES))
+    assert {field.name for field in fields(Analysis)} - {"findings"} <= set(found)
+    assert {key for key in kinds if key is not None} <= set(found) | set(found["pairs"][0])
     assert found["pairs"][0]["test"]["rms_distance"] == list(made.pairs[0].test.rms_distance)
     assert found["pairs"][0]["test"]["effective_points"][0] is None  # nan
 
@@ -77,7 +80,7 @@ def test_report_is_replaced_without_leftovers_and_without_touching_other_files(t
     made = analysis(regression=True)
     export.write_report(made, tmp_path / "out")
     (tmp_path / "out" / "mine.txt").write_text("kept")
-    export.write_report(replace(made, learning_curves=()), tmp_path / "out")
+    export.write_report(replace(made, findings=()), tmp_path / "out")
     names = {path.name for path in (tmp_path / "out").rglob("*")}
     assert "mine.txt" in names
     assert "learning_curves.csv" not in names
@@ -96,7 +99,7 @@ def test_foreign_folder_is_refused(tmp_path: Path) -> None:
 
 def test_next_free_folder_unless_the_same_runs_were_reported(tmp_path: Path) -> None:
     made = analysis(scaling=False)
-    ids = [run.run_id for run in made.runs]
+    ids = [run.record.run_id for run in made.runs]
     assert files.free_folder(tmp_path, ids) == tmp_path / "report"
     export.write_report(made, tmp_path / "report")
     assert files.free_folder(tmp_path, reversed(ids)) == tmp_path / "report"

@@ -12,23 +12,30 @@ from invented import analysis
 
 from eqntk_cli.domains.pixels import PixelGrid
 from eqntk_cli.groups.planar import dihedral
-from eqntk_cli.report.figures import catalogue, distance, invariance, orbits, variance, width
+from eqntk_cli.report.findings import catalogue
+from eqntk_cli.report.findings.distance import Distances
+from eqntk_cli.report.findings.invariance import OrbitStatistics
+from eqntk_cli.report.findings.members import MemberScaling
+from eqntk_cli.report.findings.orbit_examples import moved_image
+from eqntk_cli.report.findings.variance import VarianceComparison
+from eqntk_cli.report.findings.width import WidthScaling, draw_width
 from eqntk_cli.report.paper.canvas import inline_svg, shown, styled
+from eqntk_cli.report.paper.drawing import Rendered, render
 from eqntk_cli.report.paper.style import CONTROLS, MODELS, css_variables
 
 HOSTILE = 'a</svg><script>alert(1)</script> $\\frac{1$ & "q" \x1b[2J \n ' + 60 * "long "
 
 
 @pytest.fixture(scope="module")
-def rendered() -> dict[str, catalogue.Rendered]:
+def rendered() -> dict[str, Rendered]:
     """Every figure of a classification report with hostile words in it, and the parity plot of a regression."""
     drawings = catalogue.drawings_of(analysis(title=HOSTILE))
     learned = catalogue.drawings_of(analysis(regression=True))
     chosen = [*drawings, *(one for one in learned if "parity" in one.name or "learning" in one.name)]
-    return {one.name: figure for one in chosen if (figure := catalogue.render(one)) is not None}
+    return {one.name: figure for one in chosen if (figure := render(one)) is not None}
 
 
-def test_every_figure_is_drawn(rendered: dict[str, catalogue.Rendered]) -> None:
+def test_every_figure_is_drawn(rendered: dict[str, Rendered]) -> None:
     names = {name.removeprefix("pair-1-") for name in rendered}
     assert names == {
         *("distance", "trajectories", "variance", "invariance", "orbits", "members", "metrics", "parity"),
@@ -36,13 +43,13 @@ def test_every_figure_is_drawn(rendered: dict[str, catalogue.Rendered]) -> None:
     }
 
 
-def test_svg_is_xml_of_one_column_width(rendered: dict[str, catalogue.Rendered]) -> None:
+def test_svg_is_xml_of_one_column_width(rendered: dict[str, Rendered]) -> None:
     for name, figure in rendered.items():
         root = ElementTree.fromstring(figure.svg)
         assert root.attrib["width"] == "244.8pt", name  # 3.4 inches
 
 
-def test_words_in_a_drawing_are_text_that_can_be_searched(rendered: dict[str, catalogue.Rendered]) -> None:
+def test_words_in_a_drawing_are_text_that_can_be_searched(rendered: dict[str, Rendered]) -> None:
     for name, figure in rendered.items():
         words = [
             node.text or "" for node in ElementTree.fromstring(figure.svg).iter("{http://www.w3.org/2000/svg}text")
@@ -53,21 +60,21 @@ def test_words_in_a_drawing_are_text_that_can_be_searched(rendered: dict[str, ca
     assert "sans-serif" in drawing  # for readers without the font of the drawing
 
 
-def test_pdf_embeds_truetype_fonts(rendered: dict[str, catalogue.Rendered]) -> None:
+def test_pdf_embeds_truetype_fonts(rendered: dict[str, Rendered]) -> None:
     for name, figure in rendered.items():
         assert figure.pdf.startswith(b"%PDF"), name
         assert b"/FontFile2" in figure.pdf, name
         assert b"/Type3" not in figure.pdf, name
 
 
-def test_inline_drawings_leave_no_colour_that_a_dark_page_would_hide(rendered: dict[str, catalogue.Rendered]) -> None:
+def test_inline_drawings_leave_no_colour_that_a_dark_page_would_hide(rendered: dict[str, Rendered]) -> None:
     for name, figure in rendered.items():
         drawing = re.sub(r"var\(--[\w-]+, #\w+\)", "", figure.inline("f0"))
         drawing = re.sub(r'(href|d|id|clip-path|aria-label)="[^"]*"', "", drawing)
         assert re.findall(r"#[0-9a-f]{6}\b", drawing) == [], name
 
 
-def test_inline_drawings_are_closed_and_have_ids_of_their_own(rendered: dict[str, catalogue.Rendered]) -> None:
+def test_inline_drawings_are_closed_and_have_ids_of_their_own(rendered: dict[str, Rendered]) -> None:
     for name, figure in rendered.items():
         text = figure.inline("f7").replace("xlink:href", "href")
         root = ElementTree.fromstring(text)
@@ -87,7 +94,7 @@ def test_description_is_escaped() -> None:
 def test_distance_draws_the_numbers_of_the_analysis() -> None:
     pair = analysis().pairs[0]
     with styled():
-        figure = distance.draw_distance(pair)
+        figure = Distances.draw(pair)
     assert figure is not None
     above, below = figure.axes[:2]
     drawn = {line.get_label(): line for line in above.lines}
@@ -102,9 +109,9 @@ def test_distance_draws_the_numbers_of_the_analysis() -> None:
 
 
 def test_width_draws_the_expected_slope_through_the_values() -> None:
-    scaling = analysis().scalings[0]
+    scaling = analysis().of(WidthScaling)[0]
     with styled():
-        figure = width.draw_width(scaling)
+        figure = draw_width(scaling)
     assert figure is not None
     slopes = {}
     for line in figure.axes[0].lines:
@@ -116,9 +123,9 @@ def test_width_draws_the_expected_slope_through_the_values() -> None:
 
 def test_nothing_to_draw_is_none_and_named() -> None:
     whole = analysis()
-    pair = replace(whole.pairs[0], variances=(), orbits=(), orbit_examples=(), trajectories=(), metrics=())
-    empty = replace(whole, pairs=(pair,), scalings=(replace(whole.scalings[0], value=(nan,) * 3),), extrapolations=())
-    absent = {one.name for one in catalogue.drawings_of(empty) if catalogue.render(one) is None}
+    pair = replace(whole.pairs[0], findings=whole.pairs[0].of(MemberScaling))
+    empty = replace(whole, pairs=(pair,), findings=(replace(whole.of(WidthScaling)[0], value=(nan,) * 3),))
+    absent = {one.name for one in catalogue.drawings_of(empty) if render(one) is None}
     assert absent == {
         "width-1",
         *(f"pair-1-{n}" for n in ("variance", "invariance", "orbits", "trajectories", "metrics")),
@@ -127,18 +134,20 @@ def test_nothing_to_draw_is_none_and_named() -> None:
 
 def test_a_start_at_zero_does_not_hide_the_invariance_of_centred_members() -> None:
     pair = analysis().pairs[0]
-    moved = tuple(replace(orbit, deviation=(nan, *orbit.deviation[1:])) for orbit in pair.orbits)
+    moved = tuple(replace(orbit, deviation=(nan, *orbit.deviation[1:])) for orbit in pair.of(OrbitStatistics))
     with styled():
-        figure = invariance.draw_invariance(replace(pair, orbits=moved))
+        figure = OrbitStatistics.draw(replace(pair, findings=moved))
     assert figure is not None
     assert any(np.isfinite(np.asarray(line.get_ydata(), dtype=float)).any() for line in figure.axes[0].lines)
 
 
 def test_no_scatter_of_variances_where_the_limit_has_none() -> None:
     pair = analysis().pairs[0]
-    zero = tuple(replace(each, scatter_predicted=(0.0,) * len(each.scatter_predicted)) for each in pair.variances)
+    zero = tuple(
+        replace(each, scatter_predicted=(0.0,) * len(each.scatter_predicted)) for each in pair.of(VarianceComparison)
+    )
     with styled():
-        whole, centred = variance.draw_variance(pair), variance.draw_variance(replace(pair, variances=zero))
+        whole, centred = VarianceComparison.draw(pair), VarianceComparison.draw(replace(pair, findings=zero))
     assert whole is not None
     assert centred is not None
     assert (len(whole.axes), len(centred.axes)) == (2, 1)
@@ -154,7 +163,7 @@ def test_no_name_leads_out_of_the_folder_of_figures() -> None:
 def test_orbits_without_images_say_so() -> None:
     (drawing,) = [one for one in catalogue.drawings_of(analysis(images=False)) if one.name == "pair-1-orbits"]
     assert "no images" in drawing.caption
-    assert catalogue.render(drawing) is not None
+    assert render(drawing) is not None
 
 
 @pytest.mark.parametrize("number", range(8))
@@ -162,23 +171,23 @@ def test_images_are_moved_as_the_group_moves_them(number: int) -> None:
     group, image = dihedral(4), np.arange(25.0).reshape(5, 5)
     moved = PixelGrid(5, 5, 1).orbit(group, image[None, :, :, None])
     expected = np.asarray(moved)[0, number, :, :, 0]
-    np.testing.assert_array_equal(orbits.moved_image(image, group.elements[number]), expected)
+    np.testing.assert_array_equal(moved_image(image, group.elements[number]), expected)
 
 
 def test_elements_that_are_no_turns_move_no_image() -> None:
     image = np.zeros((2, 3))
-    assert orbits.moved_image(image, "r60") is None
-    assert orbits.moved_image(image, "r90") is None  # not square
-    assert orbits.moved_image(image, "sample 3") is None
-    assert orbits.moved_image(image, "r180") is not None
+    assert moved_image(image, "r60") is None
+    assert moved_image(image, "r90") is None  # not square
+    assert moved_image(image, "sample 3") is None
+    assert moved_image(image, "r180") is not None
 
 
 def test_drawing_leaves_the_settings_of_the_process_alone() -> None:
     before = dict(matplotlib.rcParams)
     with matplotlib.rc_context({"lines.linewidth": 9.0, "axes.labelpad": 30.0}):
-        loud = catalogue.render(catalogue.drawings_of(analysis())[5])
+        loud = render(catalogue.drawings_of(analysis())[5])
         assert matplotlib.rcParams["lines.linewidth"] == 9.0
-    quiet = catalogue.render(catalogue.drawings_of(analysis())[5])
+    quiet = render(catalogue.drawings_of(analysis())[5])
     assert dict(matplotlib.rcParams) == before
     assert loud is not None
     assert quiet is not None

@@ -6,10 +6,11 @@ from html.parser import HTMLParser
 import pytest
 from invented import analysis
 
-from eqntk_cli.report.figures import catalogue
+from eqntk_cli.report.findings import catalogue
+from eqntk_cli.report.findings.catalogue import tables_of
 from eqntk_cli.report.model import Analysis, Outcome
 from eqntk_cli.report.page.html import html_page
-from eqntk_cli.report.tables import tables_of
+from eqntk_cli.report.paper.drawing import render
 
 HOSTILE = "<script>alert(1)</script><img src=http://x/y onerror=a()> & \" ' {{ 7*7 }} \x1b[31m"
 VOID = {"meta", "br", "img", "link", "input", "hr", "path", "use", "rect", "image"}
@@ -44,9 +45,9 @@ class Reader(HTMLParser):
 def page_of(made: Analysis, names: tuple[str, ...] = ()) -> str:
     """The page with only the named figures drawn, which saves time; the others count as missing."""
     drawings = catalogue.drawings_of(made)
-    drawn = [catalogue.render(one) for one in drawings if one.name in names]
+    drawn = [render(one) for one in drawings if one.name in names]
     missing = [one for one in drawings if one.name not in names]
-    return html_page(made, tables_of(made), [one for one in drawn if one is not None], missing)
+    return html_page(made, [one for one in drawn if one is not None], missing)
 
 
 def read(page: str) -> Reader:

@@ -13,13 +13,16 @@ from simulated import write_ensemble, write_study, write_theory
 
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.report.analysis import analyse
-from eqntk_cli.report.figures import catalogue
-from eqntk_cli.report.figures.learning import draw_kernel_learning
+from eqntk_cli.report.findings import catalogue
+from eqntk_cli.report.findings.catalogue import tables_of
+from eqntk_cli.report.findings.kernel_agreement import KernelAgreement
+from eqntk_cli.report.findings.kernel_curve import KernelCurve, draw_kernel_learning
+from eqntk_cli.report.findings.kernel_gain import KernelGain
 from eqntk_cli.report.model import Outcome
 from eqntk_cli.report.page.export import write_report
 from eqntk_cli.report.paper.canvas import styled
+from eqntk_cli.report.paper.drawing import render
 from eqntk_cli.report.statistics.learning import decay, mean_and_error, ratio_of_means, relative_rms, size_for
-from eqntk_cli.report.tables import tables_of
 
 MLP = {"name": "mlp", "hidden_layers": 3, "activation": "relu", "group_support": "identity"}
 
@@ -35,7 +38,7 @@ def report(folder):
 
 
 def curve_of(report, kind, metric):
-    (found,) = (each for each in report.kernel_curves if (each.kind, each.metric) == (kind, metric))
+    (found,) = (each for each in report.of(KernelCurve) if (each.kind, each.metric) == (kind, metric))
     return found
 
 
@@ -76,11 +79,11 @@ def test_accuracy_and_error_are_two_sides_of_one_thing(report):
     ])  # fmt: skip
     assert curve_of(report, "equivariant", "acc").value[0] == pytest.approx(right)
     assert curve_of(report, "equivariant", "error").value[0] == pytest.approx(1 - right)
-    assert {each.metric for each in report.kernel_curves} == {"loss", "error", "acc", "auc"}
+    assert {each.metric for each in report.of(KernelCurve)} == {"loss", "error", "acc", "auc"}
 
 
 def test_kernels_that_agree_are_said_to(report):
-    (found,) = report.kernel_agreements
+    (found,) = report.of(KernelAgreement)
     assert found.comparisons == 2 * 12  # within every equivariant run, and with the augmented one
     assert found.difference < 1e-12
     assert found.within
@@ -92,7 +95,7 @@ def test_a_planted_disagreement_is_measured_and_said_first(tmp_path):
     write_curves(tmp_path, sizes=(16, 32), seeds=(0, 1))
     write_kernel(tmp_path / "wrong", world(64, 0), Law(), shift=0.02)
     report = analyse([str(tmp_path)])
-    (found,) = report.kernel_agreements
+    (found,) = report.of(KernelAgreement)
     assert found.difference == pytest.approx(0.02, rel=1e-9)  # of the RMS of the prediction over the test points
     assert (found.run_a, found.run_b, found.within) == ("wrong", "wrong", False)
     assert report.first_line.startswith("WARNING: the equivariant kernel and the plain kernel on the orbits of c4")
@@ -104,12 +107,12 @@ def test_networks_that_are_not_exactly_equivariant_are_not_expected_to_agree(tmp
     for n_train in (16, 32):
         write_kernel(tmp_path / f"window-{n_train}", world(n_train, 0), Law(), shift=0.13, kernel=kernel)
     report = analyse([str(tmp_path)])
-    assert report.kernel_agreements == ()
+    assert report.of(KernelAgreement) == ()
     assert "WARNING" not in report.first_line
 
 
 def test_the_gain_is_the_ratio_on_the_same_draws(report):
-    (gain,) = (each for each in report.kernel_gains if each.metric == "loss")
+    (gain,) = (each for each in report.of(KernelGain) if each.metric == "loss")
     assert gain.ratio == pytest.approx((0.5,) * 4, rel=1e-9)
     assert max(gain.ratio_error) < 1e-9  # the draws share their luck
     assert gain.samples[0] == pytest.approx(4, rel=0.2)  # 4 N^(-1/2) is 2 n^(-1/2) at N = 4 n
@@ -137,14 +140,14 @@ def test_a_regression_has_errors_in_physical_units(tmp_path):
     assert all(np.isnan(curve.error))  # one draw
     assert curve.beta == pytest.approx(-log(expected[1] / expected[0]) / log(2))
     assert curve.beta_error is None
-    assert {each.metric for each in report.kernel_curves} == {"loss", "mae", "rmse"}
+    assert {each.metric for each in report.of(KernelCurve)} == {"loss", "mae", "rmse"}
 
 
 def test_everything_reaches_page_tables_and_json(report, tmp_path):
     page = write_report(report, tmp_path / "out")
     html, markdown = page.read_text(), page.with_name("report.md").read_text()
     found = json.loads(page.with_name("report.json").read_text())
-    assert found["kernel_curves"][0]["beta"] == report.kernel_curves[0].beta
+    assert found["kernel_curves"][0]["beta"] == report.of(KernelCurve)[0].beta
     assert found["learning_curves"] == []
     for text in (html, markdown):
         assert "plain kernel on the C4 orbit" in text
@@ -159,7 +162,7 @@ def test_everything_reaches_page_tables_and_json(report, tmp_path):
 
 def test_the_figure_draws_values_and_fitted_lines(report):
     with styled():
-        figure = draw_kernel_learning(report.kernel_curves)
+        figure = draw_kernel_learning(report.of(KernelCurve))
     assert [axes.get_xscale() + axes.get_yscale() for axes in figure.axes] == ["loglog", "loglog"]
     curve = curve_of(report, "equivariant", "loss")
     panel = figure.axes[0]
@@ -173,7 +176,7 @@ def test_the_figure_draws_values_and_fitted_lines(report):
     ]
     assert min(abs(slope + curve.beta) for slope in slopes) < 1e-9
     drawing = next(each for each in catalogue.drawings_of(report) if each.name == "kernel-learning-1")
-    rendered = catalogue.render(drawing)
+    rendered = render(drawing)
     ElementTree.fromstring(rendered.svg)
     inline = re.sub(r"var\(--[\w-]+, #\w+\)", "", rendered.inline("f0"))
     inline = re.sub(r'(href|d|id|clip-path|aria-label)="[^"]*"', "", inline)
@@ -200,9 +203,9 @@ def test_other_settings_are_other_curves_and_their_titles_tell(tmp_path):
     write_curves(tmp_path / "two", sizes=(16, 32), seeds=(0,))
     write_curves(tmp_path / "three", sizes=(16, 32), seeds=(1,), architecture=MLP)
     report = analyse([str(tmp_path)])
-    titles = {each.title for each in report.kernel_curves}
+    titles = {each.title for each in report.of(KernelCurve)}
     assert titles == {f"breastmnist 8x8, mlp (architecture.hidden_layers {number})" for number in (2, 3)}
-    assert all(each.draws == (1, 1) for each in report.kernel_curves)
+    assert all(each.draws == (1, 1) for each in report.of(KernelCurve))
 
 
 def test_a_setting_that_older_runs_do_not_know_splits_no_curve(tmp_path):
@@ -210,7 +213,7 @@ def test_a_setting_that_older_runs_do_not_know_splits_no_curve(tmp_path):
     write_curves(tmp_path / "old", sizes=(16,), seeds=(0,), architecture=older)
     write_curves(tmp_path / "new", sizes=(32,), seeds=(0,), architecture=older | {"average_pool": 1})
     report = analyse([str(tmp_path)])
-    assert {each.n_train for each in report.kernel_curves} == {(16, 32)}
+    assert {each.n_train for each in report.of(KernelCurve)} == {(16, 32)}
 
 
 def test_images_of_another_size_are_another_curve(tmp_path):
@@ -219,7 +222,7 @@ def test_images_of_another_size_are_another_curve(tmp_path):
         path = run / "config.yaml"
         path.write_text(path.read_text().replace("image_size: 8", "image_size: 16"))
     report = analyse([str(tmp_path)])
-    assert {each.title for each in report.kernel_curves} == {"breastmnist 8x8, mlp", "breastmnist 16x16, mlp"}
+    assert {each.title for each in report.of(KernelCurve)} == {"breastmnist 8x8, mlp", "breastmnist 16x16, mlp"}
 
 
 def study(root, theory=True):

@@ -5,10 +5,10 @@ import re
 import pytest
 from invented import analysis
 
-from eqntk_cli.report.figures import catalogue
+from eqntk_cli.report.findings import catalogue
 from eqntk_cli.report.page.markdown import markdown_page, markdown_table, plain
+from eqntk_cli.report.paper.drawing import render
 from eqntk_cli.report.paper.table import Column, Table, number
-from eqntk_cli.report.tables import tables_of
 
 HOSTILE = "a|b\nc <b>d</b> [x](http://y) `e` $f$ *g* \x1b[2J"
 
@@ -16,8 +16,8 @@ HOSTILE = "a|b\nc <b>d</b> [x](http://y) `e` $f$ *g* \x1b[2J"
 @pytest.fixture(scope="module")
 def page() -> str:
     made = analysis(title=HOSTILE)
-    drawn = [catalogue.render(one) for one in catalogue.drawings_of(made) if one.name == "pair-1-members"]
-    return markdown_page(made, tables_of(made), [one for one in drawn if one is not None])
+    drawn = [render(one) for one in catalogue.drawings_of(made) if one.name == "pair-1-members"]
+    return markdown_page(made, [one for one in drawn if one is not None])
 
 
 def test_every_row_has_the_columns_of_its_head(page: str) -> None:

@@ -7,7 +7,17 @@ from simulated import World, draw, write_control, write_ensemble, write_study
 
 from eqntk_cli.errors import DataError
 from eqntk_cli.report.analysis import analyse
+from eqntk_cli.report.findings.extrapolation import Extrapolation
+from eqntk_cli.report.findings.invariance import OrbitStatistics
+from eqntk_cli.report.findings.learning_curve import LearningCurve
+from eqntk_cli.report.findings.metrics import TaskMetrics
+from eqntk_cli.report.findings.orbit_examples import OrbitExample
+from eqntk_cli.report.findings.parity import Parity
+from eqntk_cli.report.findings.trajectories import Trajectory
+from eqntk_cli.report.findings.variance import VarianceComparison
+from eqntk_cli.report.findings.width import WidthScaling
 from eqntk_cli.report.model import SCHEMA, Outcome
+from eqntk_cli.report.page.entries import analysis_entries
 from eqntk_cli.report.read.runs import open_runs
 from eqntk_cli.runs.record import write_record
 
@@ -23,11 +33,11 @@ def test_coupled_wide_ensembles_are_equivalent_and_the_control_is_not(tmp_path):
     assert (pair.test.test, pair.test.paired) == ("sign flips", True)
     assert pair.controls[0].comparison.paired
     assert [each.name for each in pair.theory] == ["augmented - theory", "gcnn - theory"] * 2
-    assert [(each.model, each.split) for each in pair.orbits] == [
+    assert [(each.model, each.split) for each in pair.of(OrbitStatistics)] == [
         ("augmented_ensemble", "test"),
         ("augmented_ensemble", "ood"),
     ]
-    assert {each.model for each in pair.metrics} == {"augmented_ensemble", "gcnn_ensemble", "ntk"}
+    assert {each.model for each in pair.of(TaskMetrics)} == {"augmented_ensemble", "gcnn_ensemble", "ntk"}
 
 
 def test_step_zero_is_no_step_of_the_verdict(tmp_path):
@@ -48,7 +58,7 @@ def test_coupled_pairs_show_orbit_means_and_unmoved_inputs_side_by_side(tmp_path
         expected = np.sqrt(np.mean((of_a - b[:, :, 0]).mean(axis=0) ** 2, axis=(1, 2)))
         assert found.paired
         assert found.rms_distance == pytest.approx(expected, rel=1e-4, abs=1e-7)
-    values = {each.inputs: each.ensemble for each in pair.metrics if _is_accuracy_of_augmented_on_test(each)}
+    values = {each.inputs: each.ensemble for each in pair.of(TaskMetrics) if _is_accuracy_of_augmented_on_test(each)}
     label = WORLD.points().label[4:16, 0]
     for inputs, of_a in (("orbit mean", a.mean(axis=2)), ("unmoved", a[:, :, 0])):
         assert values[inputs] == pytest.approx(np.mean(of_a.mean(axis=0).argmax(axis=2) == label, axis=1))
@@ -86,7 +96,9 @@ def test_numbers_are_those_of_the_arrays(tmp_path):
         assert found.noise_floor == pytest.approx(np.sqrt(noise.mean(axis=(1, 2))), rel=1e-4)
         assert found.margin == pytest.approx(0.1 * np.sqrt(np.mean(mu**2, axis=(1, 2))), rel=1e-6)
     assert pair.train is not None
-    predicted = next(each for each in pair.variances if (each.model, each.split) == ("gcnn_ensemble", "test"))
+    predicted = next(
+        each for each in pair.of(VarianceComparison) if (each.model, each.split) == ("gcnn_ensemble", "test")
+    )
     assert predicted.measured == pytest.approx(b[:, :, 4:16].var(0, ddof=1).mean(axis=(1, 2)), rel=1e-4)
     assert all(abs(ratio - 1) < 4 * error for ratio, error in zip(predicted.ratio, predicted.ratio_error, strict=True))
 
@@ -125,7 +137,7 @@ def test_a_control_that_passes_is_said_first(tmp_path):
 
 def test_a_sweep_over_widths_shows_the_expected_slopes(tmp_path):
     report = analyse([str(write_study(tmp_path, WORLD, widths=(64, 256, 1024), coupled=True))], resamples=49)
-    scalings = {each.quantity: each for each in report.scalings}
+    scalings = {each.quantity: each for each in report.of(WidthScaling)}
     member = scalings["difference per member"]
     assert member.widths == (64, 256, 1024)
     assert abs(member.exponent - member.expected) < 4 * member.exponent_error + 0.02
@@ -135,7 +147,7 @@ def test_a_sweep_over_widths_shows_the_expected_slopes(tmp_path):
         "augmented - theory",
         "gcnn - theory",
     }
-    assert [each.name for each in report.extrapolations] == [
+    assert [each.name for each in report.of(Extrapolation)] == [
         "augmented - gcnn",
         "augmented - theory",
         "gcnn - theory",
@@ -158,9 +170,12 @@ def test_numbers_of_random_rotations_are_not_mixed_in_a_sweep_over_widths(tmp_pa
             values = {"augmentation": "haar", "haar_samples": samples}
             write_ensemble(tmp_path / f"haar-{samples}-{width}", WORLD, "augmented_ensemble", 6, width, **values)
     report = analyse([str(tmp_path)], resamples=49)
-    assert [each.widths for each in report.scalings] == [(64, 256), (64, 256)]
-    assert [each.widths for each in report.extrapolations] == [(64, 256), (64, 256)]
-    assert [each.title.rpartition(", ")[2] for each in report.scalings] == ["4 random rotations", "16 random rotations"]
+    assert [each.widths for each in report.of(WidthScaling)] == [(64, 256), (64, 256)]
+    assert [each.widths for each in report.of(Extrapolation)] == [(64, 256), (64, 256)]
+    assert [each.title.rpartition(", ")[2] for each in report.of(WidthScaling)] == [
+        "4 random rotations",
+        "16 random rotations",
+    ]
 
 
 def test_a_partial_run_is_compared_with_what_there_is(tmp_path):
@@ -183,12 +198,12 @@ def test_independent_ensembles_of_unequal_size_use_all_their_members(tmp_path):
 def test_a_regression_has_errors_in_units_and_parity(tmp_path):
     world = replace(WORLD, task="regression", outputs=("u0",))
     (pair,) = analyse([str(write_study(tmp_path, world))], resamples=49).pairs
-    test = [each for each in pair.metrics if each.split == "test" and each.model == "gcnn_ensemble"]
+    test = [each for each in pair.of(TaskMetrics) if each.split == "test" and each.model == "gcnn_ensemble"]
     assert [(each.metric, each.unit) for each in test] == [("mae", "meV"), ("rmse", "meV")]
-    gcnn = next(each for each in pair.parities if each.model == "gcnn_ensemble")
+    gcnn = next(each for each in pair.of(Parity) if each.model == "gcnn_ensemble")
     assert test[0].ensemble[-1] == pytest.approx(np.mean(np.abs(np.subtract(gcnn.prediction, gcnn.target))), rel=1e-6)
-    assert all(each.split != "ood" for each in pair.metrics)  # the truth is unknown there
-    assert pair.orbits[0].same_prediction is None
+    assert all(each.split != "ood" for each in pair.of(TaskMetrics))  # the truth is unknown there
+    assert pair.of(OrbitStatistics)[0].same_prediction is None
 
 
 def test_learning_curves_join_reports_that_differ_in_training_data(tmp_path):
@@ -196,19 +211,19 @@ def test_learning_curves_join_reports_that_differ_in_training_data(tmp_path):
         world = replace(WORLD, n_train=n_train, seed=seed)
         write_study(tmp_path / str(n_train), world, theory=False, control=False)
     report = analyse([str(tmp_path)], resamples=49)
-    curve = next(each for each in report.learning_curves if (each.model, each.metric) == ("gcnn_ensemble", "acc"))
+    curve = next(each for each in report.of(LearningCurve) if (each.model, each.metric) == ("gcnn_ensemble", "acc"))
     assert curve.n_train == (4, 8)
 
 
 def test_examples_show_images_orbits_and_trajectories(tmp_path):
     (pair,) = analyse([str(write_study(tmp_path, WORLD))], resamples=49).pairs
-    example = pair.orbit_examples[0]
+    example = pair.of(OrbitExample)[0]
     assert np.shape(example.image) == (8, 8)
     assert np.shape(example.augmented) == (4, 2)
-    assert [each.split for each in pair.orbit_examples] == ["test"] * 4 + ["ood"] * 2
-    assert pair.orbit_examples[-1].image is None
-    assert pair.orbit_examples[-1].label is None
-    trajectory = pair.trajectories[0]
+    assert [each.split for each in pair.of(OrbitExample)] == ["test"] * 4 + ["ood"] * 2
+    assert pair.of(OrbitExample)[-1].image is None
+    assert pair.of(OrbitExample)[-1].label is None
+    trajectory = pair.of(Trajectory)[0]
     place = trajectory.sample
     assert trajectory.mu == pytest.approx(
         WORLD.mean()[:, place, WORLD.points().outputs.index(trajectory.output)].tolist()
@@ -219,7 +234,7 @@ def test_examples_show_images_orbits_and_trajectories(tmp_path):
 def test_a_report_is_strict_json_and_repeats(tmp_path):
     study = str(write_study(tmp_path, WORLD, coupled=True))
     one, two = (analyse([study], resamples=49) for _ in range(2))
-    text = json.dumps(one.to_dict(), allow_nan=False)
+    text = json.dumps(analysis_entries(one), allow_nan=False)
     assert json.loads(text)["schema"] == SCHEMA
     assert repr(one.pairs) == repr(two.pairs)  # nan is not equal to itself
 

@@ -7,6 +7,8 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 
 from eqntk_cli.data.medmnist_table import table
 from eqntk_cli.report.analysis import analyse
+from eqntk_cli.report.findings.invariance import OrbitStatistics
+from eqntk_cli.report.findings.metrics import TaskMetrics
 
 CLASSES = ("first", "second", "third", "fourth")
 TASKS = sorted({known.task for known in table().values()})
@@ -32,7 +34,9 @@ def test_metrics_of_a_report_are_those_of_scikit_learn(reported):
     else:
         choices, truths, scores = values.argmax(axis=1)[:, None], labels == np.arange(len(world.outputs)), values
     found = {
-        each.metric: each.ensemble[-1] for each in pair.metrics if (each.model, each.split) == ("gcnn_ensemble", "test")
+        each.metric: each.ensemble[-1]
+        for each in pair.of(TaskMetrics)
+        if (each.model, each.split) == ("gcnn_ensemble", "test")
     }
     assert set(found) == {"acc", "auc"}
     expected = np.mean([accuracy_score(*both) for both in zip(labels.T, choices.T, strict=True)])
@@ -46,6 +50,6 @@ def test_same_class_on_the_orbit_counts_labels_as_the_task_has_them(reported):
     world, pair = reported
     means = draw(world, "augmented_ensemble", 4, 64)[:, -1, :, 6:86].astype(np.float64).mean(axis=0)
     choices = means > 0 if world.task.startswith("multi-label") else means.argmax(axis=2)[..., None]
-    found = next(each for each in pair.orbits if each.split == "test")
+    found = next(each for each in pair.of(OrbitStatistics) if each.split == "test")
     assert found.same_prediction[-1] == pytest.approx(np.mean(choices == choices[:1]), abs=1e-6)
     assert found.same_prediction[-1] < 1

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 from invented import analysis
 
+from eqntk_cli.report.findings.comparison import Settings
 from eqntk_cli.report.model import Outcome
-from eqntk_cli.report.statistics.comparison import Settings
 from eqntk_cli.report.statistics.maximum import PValue
 from eqntk_cli.report.verdict import controls_hold, first_line, judge, overall
 

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
-from eqntk_cli.report.statistics.orbit import orbit_statistics
+from eqntk_cli.report.findings.invariance import orbit_statistics
+from eqntk_cli.report.findings.members import member_scaling
+from eqntk_cli.report.findings.metrics import task_metrics
+from eqntk_cli.report.findings.variance import compare_variance
 from eqntk_cli.report.statistics.samples import ArraySample
-from eqntk_cli.report.statistics.scaling import extrapolate, member_scaling, power_law
-from eqntk_cli.report.statistics.task import task_metrics
-from eqntk_cli.report.statistics.variance import compare_variance
+from eqntk_cli.report.statistics.scaling import extrapolate, power_law
 from eqntk_cli.targets.scale import TargetScale
 from eqntk_cli.targets.task import MULTI_CLASS, REGRESSION
 

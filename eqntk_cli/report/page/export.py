@@ -9,9 +9,9 @@ from pathlib import Path
 
 from eqntk_cli.files.atomic import make_folder, write_bytes
 from eqntk_cli.report.model import Analysis
+from eqntk_cli.report.page.entries import analysis_entries
 from eqntk_cli.report.page.files import MADE_BY, MANIFEST, manifest_of, remove_stale, require_free
 from eqntk_cli.report.paper.table import Cell, Table
-from eqntk_cli.report.tables import tables_of
 
 
 def write_report(analysis: Analysis, folder: Path) -> Path:
@@ -20,9 +20,10 @@ def write_report(analysis: Analysis, folder: Path) -> Path:
     Raises:
         StorageError: the folder holds something else, the disk is full or the folder cannot be written.
     """
-    from eqntk_cli.report.figures.catalogue import drawings_of, render
+    from eqntk_cli.report.findings.catalogue import drawings_of, tables_of
     from eqntk_cli.report.page.html import html_page
     from eqntk_cli.report.page.markdown import markdown_page
+    from eqntk_cli.report.paper.drawing import render
 
     require_free(folder)
     earlier = manifest_of(folder) or {}
@@ -40,8 +41,8 @@ def write_report(analysis: Analysis, folder: Path) -> Path:
     for table in tables.values():
         written.append(f"tables/{table.name}.csv")
         _write(folder / written[-1], csv_text(table).encode())
-    _write(folder / "report.md", markdown_page(analysis, tables, drawn).encode())
-    _write(folder / "report.html", html_page(analysis, tables, drawn, missing).encode())
+    _write(folder / "report.md", markdown_page(analysis, drawn).encode())
+    _write(folder / "report.html", html_page(analysis, drawn, missing).encode())
     _write(folder / MANIFEST, json_text(analysis, written).encode())
     remove_stale(folder, earlier.get("files", ()), written)
     return folder / "report.html"
@@ -54,9 +55,9 @@ def _write(path: Path, content: bytes) -> None:
 
 def json_text(analysis: Analysis, files: Sequence[str]) -> str:
     """report.json: the schema version first, then the whole analysis and the list of files; strict JSON, no nan."""
-    plain = analysis.to_dict()
-    head = {"schema": plain.pop("schema"), "made_by": MADE_BY}
-    return json.dumps({**head, **plain, "files": sorted(files)}, indent=1, allow_nan=False) + "\n"
+    entries = analysis_entries(analysis)
+    head = {"schema": entries.pop("schema"), "made_by": MADE_BY}
+    return json.dumps({**head, **entries, "files": sorted(files)}, indent=1, allow_nan=False) + "\n"
 
 
 def csv_text(table: Table) -> str:

@@ -9,52 +9,32 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eqntk_cli.report.model import Analysis, PairAnalysis
+from eqntk_cli.report.findings.catalogue import tables_of
+from eqntk_cli.report.findings.kernel_agreement import KernelAgreement
+from eqntk_cli.report.findings.kernel_curve import KernelCurve
+from eqntk_cli.report.findings.scope import ACROSS, LEARNING
+from eqntk_cli.report.model import Analysis
+from eqntk_cli.report.page import sections
 from eqntk_cli.report.page.summary import conditions, distinguished, facts
 from eqntk_cli.report.paper.style import css_variables
 from eqntk_cli.report.paper.table import Table, integer, number, setting
-from eqntk_cli.report.provenance import RunInfo
-from eqntk_cli.report.tables.learning import on_screen
-from eqntk_cli.report.tables.runs import ON_SCREEN, run_table, selected, unmatched_table
-from eqntk_cli.report.tables.verdicts import verdict_table
+from eqntk_cli.report.provenance import ReportedRun
 
 if TYPE_CHECKING:
-    from eqntk_cli.report.figures.catalogue import Drawing, Rendered
+    from eqntk_cli.report.paper.drawing import Drawing, Rendered
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # no browser may be sent them
 TEMPLATES = Path(__file__).parent / "templates"
-ACROSS_TABLES = ("widths", "extrapolations", "learning_curves")
-PAIR_TABLES = ("variances", "orbits", "metrics", "members")
-_VERDICT_COLUMNS = (
-    *("title", "members_augmented", "members_gcnn", "verdict", "finite_width_difference", "largest_difference"),
-    *("bound", "p_value", "members_to_decide", "controls"),
-)
-_CONTROL_COLUMNS = ("control", "changed", "verdict", "largest_difference", "p_value", "run_a", "run_b")
-_STEP_COLUMNS = (
-    *("step", "rms_distance", "noise_floor", "unbiased_squared", "unbiased_squared_low", "unbiased_squared_high"),
-    *("upper_bound", "margin", "equivalent", "p_step", "p_corrected", "reference_rms", "members_to_decide"),
-)
 
 
-def html_page(
-    analysis: Analysis, tables: dict[str, Table], figures: Sequence["Rendered"], missing: Sequence["Drawing"]
-) -> str:
+def html_page(analysis: Analysis, figures: Sequence["Rendered"], missing: Sequence["Drawing"]) -> str:
     """The whole page; `missing` figures, which could not be drawn, are named with what they need."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     analysis = distinguished(analysis)
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     drawn = _figures(figures)
-    across = {
-        "figures": drawn.get("across", []),
-        "missing": _missing(missing, "across"),
-        "tables": [tables[name] for name in ACROSS_TABLES if name in tables],
-    }
-    learning = {
-        "figures": drawn.get("learning", []),
-        "missing": _missing(missing, "learning"),
-        "tables": on_screen(tables),
-    }
+    used, left_out = sections.runs(analysis)
     page = environment.get_template("report.html").render(
         analysis=analysis,
         title=f"{_word(analysis)}: eqntk report",
@@ -64,72 +44,49 @@ def html_page(
         level=setting(analysis.level),
         confidence=setting(1 - analysis.level),
         conditions=conditions(analysis),
-        verdicts=selected(verdict_table(analysis), _VERDICT_COLUMNS).columns_with_values(),
-        sections=[_section(pair, tables, drawn, missing) for pair in analysis.pairs],
-        across=across,
-        learning=learning,
-        runs=selected(run_table(analysis), ON_SCREEN).columns_with_values(),
-        unmatched=unmatched_table(analysis),
-        commands=commands(analysis),
+        verdicts=sections.verdicts(analysis),
+        sections=[_section(section, drawn, missing) for section in sections.pair_sections(analysis)],
+        across=_part(ACROSS, sections.across(analysis), drawn, missing),
+        learning=_part(LEARNING, sections.learning(analysis), drawn, missing),
+        runs=used,
+        unmatched=left_out,
+        commands=sections.commands(analysis),
         details=[_details(run) for run in analysis.runs],
         versions=_words(analysis.provenance.versions),
         seconds=number(analysis.provenance.seconds),
-        csv=list(tables),
+        csv=list(tables_of(analysis)),
     )
     return _CONTROL.sub(" ", page)
 
 
-def commands(analysis: Analysis) -> list[str]:
-    """The commands that make the runs and the report again."""
-    runs = [run.command or f"# {run.run_id}: no command was recorded" for run in analysis.runs]
-    return [*dict.fromkeys(runs), analysis.provenance.command]
-
-
-def step_table_of(pair: PairAnalysis, steps: Table, kind: str = "pair", **where: str) -> Table:
-    """The rows of one comparison of a pair, with the columns that a reader needs."""
-    rows = steps.only(pair=pair.name, kind=kind, **where)
-    return selected(rows, _STEP_COLUMNS).columns_with_values()
-
-
 def _word(analysis: Analysis) -> str:
     """What the tab of the browser says."""
-    curves = analysis.kernel_curves and not analysis.pairs
+    curves = analysis.of(KernelCurve) and not analysis.pairs
     return "Learning curves" if curves else str(analysis.outcome).capitalize()
 
 
 def _tone(analysis: Analysis) -> str:
     """The class that colours the first line."""
-    if not analysis.pairs and analysis.kernel_curves:
-        return "curves" if all(each.within for each in analysis.kernel_agreements) else "warned"
+    if not analysis.pairs and analysis.of(KernelCurve):
+        return "curves" if all(agreement.within for agreement in analysis.of(KernelAgreement)) else "warned"
     return str(analysis.outcome) if analysis.controls_ok or analysis.outcome != "equivalent" else "warned"
 
 
-def _section(
-    pair: PairAnalysis, tables: dict[str, Table], drawn: dict[str, list[dict]], missing: Sequence["Drawing"]
+def _part(
+    name: str, tables: Sequence[Table], drawn: dict[str, list[dict]], missing: Sequence["Drawing"]
 ) -> dict[str, object]:
-    steps = tables["steps"]
-    folded = []
-    if pair.unmoved is not None:
-        table = step_table_of(pair, steps, "unmoved inputs", comparison=pair.unmoved.name, split=pair.unmoved.split)
-        folded.append(_titled(table, "Step by step, means at the unmoved inputs instead of the orbit means"))
-    if pair.ood is not None:
-        table = step_table_of(pair, steps, comparison=pair.ood.name, split="ood")
-        folded.append(_titled(table, "Step by step, off the distribution (ood)"))
-    for theory in pair.theory:
-        table = step_table_of(pair, steps, "theory", comparison=theory.name, split=theory.split)
-        folded.append(_titled(table, f"{theory.name}, {theory.split} points: against the infinite-width mean mu_t"))
-    own = [tables[name].only(pair=pair.name).columns_with_values() for name in PAIR_TABLES if name in tables]
-    controls = Table("controls", "Controls", (), ())
-    if "controls" in tables:
-        controls = selected(tables["controls"].only(pair=pair.name), _CONTROL_COLUMNS)
-    return {
-        "pair": pair,
-        "facts": facts(pair),
-        "figures": drawn.get(pair.name, []),
-        "missing": _missing(missing, pair.name),
-        "steps": step_table_of(pair, steps, comparison=pair.test.name, split=pair.test.split),
-        "controls": controls,
-        "tables": folded + own,
+    return {"figures": drawn.get(name, []), "missing": _missing(missing, name), "tables": tables}
+
+
+def _section(
+    section: sections.PairSection, drawn: dict[str, list[dict]], missing: Sequence["Drawing"]
+) -> dict[str, object]:
+    part = _part(section.pair.name, (*section.more_steps, *section.findings), drawn, missing)
+    return part | {
+        "pair": section.pair,
+        "facts": facts(section.pair),
+        "steps": section.steps,
+        "controls": section.controls,
     }
 
 
@@ -150,32 +107,34 @@ def _missing(missing: Sequence["Drawing"], section: str) -> list[tuple[str, str]
     return [(drawing.title, drawing.needs) for drawing in missing if drawing.section == section]
 
 
-def _details(run: RunInfo) -> dict[str, object]:
-    gigabytes = None if run.peak_memory_bytes is None else run.peak_memory_bytes / 2**30
-    found = (
-        ("State", run.state),
-        ("Members", f"{integer(run.members_used)} of {integer(run.members)}" if run.members else ""),
+def _details(run: ReportedRun) -> dict[str, object]:
+    record = run.record
+    gigabytes = None if record.peak_memory_bytes is None else record.peak_memory_bytes / 2**30
+    entries = (
+        ("State", record.state),
+        ("Members", f"{integer(run.members_used)} of {integer(record.members)}" if record.members else ""),
         ("Samples: train, test, ood", f"{run.n_train}, {run.n_test}, {run.n_ood}"),
-        ("Step size", number(run.step_size)),
-        ("Stability limit", number(run.stability_limit)),
-        ("Seed", str(run.seed)),
-        ("Precision", run.precision),
-        ("Commit", run.git_commit or ""),
-        ("Host", run.host or ""),
-        ("Devices", ", ".join(run.devices)),
-        ("Started", run.started or ""),
-        ("Seconds", number(run.seconds)),
+        ("Step size", number(record.step_size)),
+        ("Stability limit", number(record.stability_limit)),
+        ("Weights", "shared with the other ensemble" if record.coupling == "shared" else ""),
+        ("Seed", str(record.seed)),
+        ("Precision", record.precision),
+        ("Commit", record.git_commit or ""),
+        ("Host", record.host or ""),
+        ("Devices", ", ".join(record.devices)),
+        ("Started", record.started or ""),
+        ("Seconds", number(record.seconds)),
         ("Peak memory, GiB", number(gigabytes)),
     )
     return {
-        "run_id": f"{run.run_id} ({run.model})",
-        "facts": [(name, value) for name, value in found if value not in ("", "-")],
-        "architecture": _words(run.architecture),
-        "training": _words(run.training),
-        "versions": _words(run.versions),
+        "run_id": f"{record.run_id} ({record.model})",
+        "facts": [(name, value) for name, value in entries if value not in ("", "-")],
+        "architecture": _words(record.architecture),
+        "training": _words(record.training),
+        "versions": _words(record.versions),
         "path": run.path,
         "fingerprint": run.fingerprint,
-        "notes": run.notes,
+        "notes": record.notes,
     }
 
 
@@ -183,10 +142,6 @@ def _words(entries: dict) -> str:
     return ", ".join(
         f"{key} {value if isinstance(value, str) else json.dumps(value, default=str)}" for key, value in entries.items()
     )
-
-
-def _titled(table: Table, title: str) -> Table:
-    return Table(table.name, title, table.columns, table.rows, "")
 
 
 def _css() -> "str":

@@ -3,56 +3,38 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from eqntk_cli.report.model import Analysis, PairAnalysis
-from eqntk_cli.report.page.html import ACROSS_TABLES, PAIR_TABLES, commands, step_table_of
+from eqntk_cli.report.findings.kernel_curve import KernelCurve
+from eqntk_cli.report.findings.scope import ACROSS, LEARNING
+from eqntk_cli.report.model import Analysis
+from eqntk_cli.report.page import sections
 from eqntk_cli.report.page.summary import conditions, distinguished, facts
 from eqntk_cli.report.paper.table import Table, printable
-from eqntk_cli.report.tables.learning import on_screen
-from eqntk_cli.report.tables.runs import ON_SCREEN, run_table, selected, unmatched_table
-from eqntk_cli.report.tables.verdicts import verdict_table
 
 if TYPE_CHECKING:
-    from eqntk_cli.report.figures.catalogue import Rendered
+    from eqntk_cli.report.paper.drawing import Rendered
 
-_VERDICT = (
-    "pair",
-    "width",
-    "members_augmented",
-    "verdict",
-    "largest_difference",
-    "bound",
-    "margin",
-    "p_value",
-    "controls",
-)
 _SPECIAL = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>#|~$"})
 
 
-def markdown_page(analysis: Analysis, tables: dict[str, Table], figures: Sequence["Rendered"]) -> str:
+def markdown_page(analysis: Analysis, figures: Sequence["Rendered"]) -> str:
     """The whole report; figures are linked from the folder `figures`."""
     analysis = distinguished(analysis)
-    parts = [f"**{plain(analysis.first_line)}**"]
-    parts.append(plain(conditions(analysis)))
-    if analysis.pairs or not analysis.kernel_curves:
-        parts += ["## Verdict", markdown_table(selected(verdict_table(analysis), _VERDICT).columns_with_values())]
-    for pair in analysis.pairs:
-        parts += _pair(pair, tables, figures)
-    if analysis.kernel_curves:
-        parts.append("## Learning curves of kernels")
-        parts += [_figure(figure) for figure in figures if figure.drawing.section == "learning"]
-        for table in on_screen(tables):
-            parts += [f"### {table.title}", markdown_table(table)]
-    across = [tables[name] for name in ACROSS_TABLES if name in tables]
-    if across:
-        parts.append("## Across runs")
-        parts += [_figure(figure) for figure in figures if figure.drawing.section == "across"]
-        for table in across:
-            parts += [f"### {table.title}", markdown_table(table)]
-    parts += ["## Runs", markdown_table(selected(run_table(analysis), ON_SCREEN).columns_with_values())]
-    left_out = unmatched_table(analysis)
+    curves = analysis.of(KernelCurve)
+    parts = [f"**{plain(analysis.first_line)}**", plain(conditions(analysis))]
+    if analysis.pairs or not curves:
+        parts += ["## Verdict", markdown_table(sections.verdicts(analysis))]
+    for section in sections.pair_sections(analysis):
+        parts += _pair(section, figures)
+    if curves:
+        parts += ["## Learning curves of kernels", *_part(LEARNING, sections.learning(analysis), figures)]
+    if across := sections.across(analysis):
+        parts += ["## Across runs", *_part(ACROSS, across, figures)]
+    used, left_out = sections.runs(analysis)
+    parts += ["## Runs", markdown_table(used)]
     if left_out.rows:
         parts += ["### Runs left out", markdown_table(left_out)]
-    parts += ["### Commands", "\n".join(f"    {' '.join(command.split())}" for command in commands(analysis))]
+    commands = (f"    {' '.join(command.split())}" for command in sections.commands(analysis))
+    parts += ["### Commands", "\n".join(commands)]
     made = analysis.provenance
     parts.append(
         f"Made by eqntk {plain(made.version)} on {plain(made.host)}, {made.created}; seed of the resampling "
@@ -77,22 +59,26 @@ def plain(words: str) -> str:
     return printable(words).translate(_SPECIAL)
 
 
-def _pair(pair: PairAnalysis, tables: dict[str, Table], figures: Sequence["Rendered"]) -> list[str]:
+def _part(name: str, tables: Sequence[Table], figures: Sequence["Rendered"]) -> list[str]:
+    parts = [_figure(figure) for figure in figures if figure.drawing.section == name]
+    for table in tables:
+        parts += [f"### {table.title}", markdown_table(table)]
+    return parts
+
+
+def _pair(section: sections.PairSection, figures: Sequence["Rendered"]) -> list[str]:
+    pair = section.pair
     parts = [f"## {plain(pair.title)}", f"**{plain(pair.verdict.sentence)}**"]
     parts.append("\n".join(f"- {plain(name)}: {plain(value)}" for name, value in facts(pair)))
     parts.append("\n".join(f"- {plain(note)}" for note in pair.notes))
-    parts += [_figure(figure) for figure in figures if figure.drawing.section == pair.name]
-    steps = step_table_of(pair, tables["steps"], comparison=pair.test.name, split=pair.test.split)
-    parts += ["### Step by step", markdown_table(steps)]
+    parts += _part(pair.name, (), figures)
+    parts += ["### Step by step", markdown_table(section.steps)]
     parts.append("### Controls")
     if pair.controls:
-        parts.append(markdown_table(tables["controls"].only(pair=pair.name)))
+        parts.append(markdown_table(section.controls))
     else:
         parts.append("None were given, so nothing shows that this comparison would have seen a difference.")
-    for name in PAIR_TABLES:
-        if name in tables and (own := tables[name].only(pair=pair.name).columns_with_values()).rows:
-            parts += [f"### {own.title}", markdown_table(own)]
-    return parts
+    return parts + _part("", section.findings, ())
 
 
 def _figure(figure: "Rendered") -> str:

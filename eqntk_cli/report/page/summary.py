@@ -2,10 +2,13 @@
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
+from eqntk_cli.report.findings.kernel_curve import KernelCurve
+from eqntk_cli.report.findings.verdicts import controls_in_words, worst_bound
 from eqntk_cli.report.model import SCHEMA, Analysis, PairAnalysis
+from eqntk_cli.report.page.entries import analysis_entries
 from eqntk_cli.report.paper.table import integer, number, p_value, percent, setting
-from eqntk_cli.report.tables.verdicts import controls_in_words, worst_bound
 
 
 def distinguished(analysis: Analysis) -> Analysis:
@@ -32,7 +35,7 @@ def controls_line(analysis: Analysis) -> str:
 
 def conditions(analysis: Analysis) -> str:
     """What the first line rests on: margin, level and controls; or, without ensembles, what a curve is."""
-    if not analysis.pairs and analysis.kernel_curves:
+    if not analysis.pairs and analysis.of(KernelCurve):
         return (
             "Every value is a mean over draws of the data (dataset.split_seed) on the test points at the last recorded "
             "step, with its standard error; exponents are fitted as N^(-beta)."
@@ -68,28 +71,28 @@ def facts(pair: PairAnalysis) -> list[tuple[str, str]]:
 
 def summary(analysis: Analysis, report: str | None) -> dict[str, object]:
     """What `compare-runs --json` prints: the answers, and where the whole report is."""
-    plain = analysis.to_dict()
+    entries = analysis_entries(analysis)
     kept = ("first_line", "outcome", "controls_ok", "margin", "level", "unmatched")
-    pairs = [_pair_summary(pair, entry) for pair, entry in zip(analysis.pairs, plain["pairs"], strict=True)]  # type: ignore[call-overload]
+    pairs = [_pair_summary(pair, entry) for pair, entry in zip(analysis.pairs, entries["pairs"], strict=True)]
     kernels = {
-        "kernel_curves": [_without(curve, ("steps", "history")) for curve in plain["kernel_curves"]],  # type: ignore[attr-defined]
-        "kernel_agreements": plain["kernel_agreements"],
-        "kernel_gains": plain["kernel_gains"],
+        "kernel_curves": [_without(curve, ("steps", "history")) for curve in entries["kernel_curves"]],
+        "kernel_agreements": entries["kernel_agreements"],
+        "kernel_gains": entries["kernel_gains"],
     }
-    return {"schema": SCHEMA, **{key: plain[key] for key in kept}, "pairs": pairs, **kernels, "report": report}
+    return {"schema": SCHEMA, **{key: entries[key] for key in kept}, "pairs": pairs, **kernels, "report": report}
 
 
-def _without(entry: dict[str, object], keys: tuple[str, ...]) -> dict[str, object]:
+def _without(entry: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key not in keys}
 
 
-def _pair_summary(pair: PairAnalysis, plain: dict[str, object]) -> dict[str, object]:
+def _pair_summary(pair: PairAnalysis, entries: dict[str, Any]) -> dict[str, Any]:
     keys = ("name", "title", "run_a", "run_b", "run_ntk", "width", "coupled", "verdict", "notes")
     controls = [
         {"control": control.control, "outcome": str(control.verdict.outcome), "as_expected": control.as_expected}
         for control in pair.controls
     ]
-    test = plain["test"]
+    test = entries["test"]
     series = ("steps", "rms_distance", "noise_floor", "upper_bound", "margin", "equivalent", "p_value")
-    kept = {key: test[key] for key in (*series, "members_a", "members_b")}  # type: ignore[index]
-    return {key: plain[key] for key in keys} | {"test": kept, "controls": controls}
+    kept = {key: test[key] for key in (*series, "members_a", "members_b")}
+    return {key: entries[key] for key in keys} | {"test": kept, "controls": controls}

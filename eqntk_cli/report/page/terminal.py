@@ -2,19 +2,22 @@
 
 from typing import TYPE_CHECKING
 
+from eqntk_cli.report.findings.kernel_curve import KernelCurve
+from eqntk_cli.report.findings.kernel_exponent import KernelExponent
+from eqntk_cli.report.findings.verdicts import worst_bound
 from eqntk_cli.report.model import Analysis, PairAnalysis, Verdict
 from eqntk_cli.report.page.summary import controls_line, distinguished
-from eqntk_cli.report.paper.table import integer, number, p_value, percent, printable, setting
-from eqntk_cli.report.tables.verdicts import worst_bound
+from eqntk_cli.report.paper.table import integer, p_value, percent, printable, setting
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, JustifyMethod
     from rich.table import Table as RichTable
     from rich.text import Text
 
 WIDTH = 80
 _COLOURS = {"equivalent": "green", "different": "red", "undecided": "yellow"}
 _HEADINGS = ("comparison", "members", "verdict", "differ", "bound", "p")
+_EXPONENT = ("title", "kernel", "metric", "unit", "last", "value", "error", "beta", "beta_error")
 _SENTENCES = 5  # pairs whose verdict is also given in words
 
 
@@ -42,9 +45,9 @@ def print_verdicts(analysis: Analysis, console: "Console") -> None:
         console.print(table)
     for pair in [pair for pair in analysis.pairs if not _is_plain(pair.verdict)][:_SENTENCES]:
         console.print(Text(printable(f"{pair.title}: {pair.verdict.sentence}")), width=_width(console))
-    if analysis.kernel_curves:
+    if analysis.of(KernelCurve):
         console.print(_curve_table(analysis, _width(console)))
-    if analysis.pairs or not analysis.kernel_curves:
+    if analysis.pairs or not analysis.of(KernelCurve):
         margin = f"Margin {setting(analysis.margin)} of the RMS prediction, level {setting(analysis.level)}."
         console.print(Text(f"{margin} {controls_line(analysis)}"), width=_width(console))
     for run in analysis.unmatched:
@@ -57,21 +60,15 @@ def _curve_table(analysis: Analysis, width: int) -> "RichTable":
     from rich.table import Table
     from rich.text import Text
 
+    (exponents,) = KernelExponent.tables(analysis)
+    shown = exponents.selected(_EXPONENT).columns_with_values().without_repeated("title")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), width=width)
-    table.add_column("learning curve", ratio=1)
-    for heading in ("metric", "N", "value", "+-", "beta", "+-"):
-        table.add_column(heading, justify="left" if heading == "metric" else "right", no_wrap=True)
-    several = len({curve.title for curve in analysis.kernel_curves}) > 1
-    for curve in (curve for curve in analysis.kernel_curves if curve.beta is not None):
-        name = f"{curve.title}: {curve.label}" if several else curve.label
-        metric = f"{curve.metric} {curve.unit}".strip()
-        values = (curve.value[-1], curve.error[-1], curve.beta, curve.beta_error)
-        table.add_row(
-            Text(printable(name)),
-            Text(printable(metric)),
-            integer(curve.n_train[-1]),
-            *(number(value) for value in values),
-        )
+    for column in shown.columns:
+        first = column.key in ("title", "kernel")
+        justify: JustifyMethod = "left" if column.is_text else "right"
+        table.add_column(column.heading, justify=justify, no_wrap=not first, ratio=1 if first else None)
+    for row in shown.printed():
+        table.add_row(*(Text(cell) for cell in row))
     return table
 
 

@@ -4,13 +4,14 @@ CSV files hold the raw values under machine-readable keys; HTML, Markdown and th
 rounded, under headings for people.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from math import isfinite
 
 from eqntk_cli.report.statistics.maximum import PValue
 
 Cell = str | int | float | bool | None
+Form = Callable[[Cell], str]
 ABSENT = "-"
 
 
@@ -81,7 +82,7 @@ class Column:
 
     key: str
     heading: str
-    form: Callable[[Cell], str] = text
+    form: Form = text
 
     @property
     def is_text(self) -> bool:
@@ -98,6 +99,8 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
+    on_page: bool = True  # folded on the page; else in its CSV file alone, or where the page has a place for it
+    tracked: bool = False  # also a table in Weights & Biases
 
     def only(self, **wanted: Cell) -> "Table":
         """The rows in which the given columns hold the given values, without these columns."""
@@ -128,6 +131,13 @@ class Table:
         place = [column.key for column in self.columns].index(key)
         values = {row[place] for row in self.rows}
         return self.only(**{key: values.pop()}) if len(values) == 1 else self
+
+    def selected(self, keys: Iterable[str]) -> "Table":
+        """The table with these columns only, in this order."""
+        keys = tuple(keys)
+        places = [[column.key for column in self.columns].index(key) for key in keys]
+        rows = tuple(tuple(row[place] for place in places) for row in self.rows)
+        return replace(self, columns=tuple(self.columns[place] for place in places), rows=rows)
 
     def printed(self) -> list[list[str]]:
         """Every cell as people read it."""

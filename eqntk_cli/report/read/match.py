@@ -71,6 +71,12 @@ def match(runs: Sequence[Run], *, partial: bool = False, needed: bool = True) ->
     return sorted(pairs, key=_order), unmatched
 
 
+def rotations_in_words(pair: Pair) -> str:
+    """How many random rotations every sample was trained on, as the end of a title; empty for the whole orbit."""
+    samples = pair.augmented.record.haar_samples
+    return f", {samples} random rotation{'s' if samples > 1 else ''}" if samples else ""
+
+
 def _pairs(subjects: Sequence[Run]) -> list[Pair]:
     """Every gcnn ensemble with one augmented ensemble; with one for each number of random rotations where sampled."""
     pairs = []

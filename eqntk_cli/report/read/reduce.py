@@ -58,6 +58,11 @@ class Reduced:
     first_orbit: Float[np.ndarray, "element sample output"]  # the first member after the last step
     samples: dict[tuple[str, str], StoredSample]  # by split and kind
 
+    @property
+    def compared(self) -> str:
+        """The kind of units by which it is compared: coupled plain networks by their orbit means."""
+        return SYMMETRISED if ("test", SYMMETRISED) in self.samples else IDENTITY
+
     def places(self, split: str) -> Int[np.ndarray, " sample"]:
         """Places of the samples of a split."""
         return self.run.samples_of(split)

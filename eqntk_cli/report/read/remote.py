@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from eqntk_cli.errors import StorageError
-from eqntk_cli.runs.record import RECORD_FILE
+from eqntk_cli.runs.contents import RECORD_FILE
 
 PREFIX = "wandb:"
 

@@ -7,16 +7,10 @@ point: the result is a linear combination of the ensembles' means, so its noise 
 """
 
 from collections.abc import Sequence
-from math import nan, sqrt
+from math import sqrt
 
 import numpy as np
 from jaxtyping import Float
-
-from eqntk_cli.report.findings import MemberScaling
-from eqntk_cli.report.model import MeanComparison
-from eqntk_cli.report.statistics.samples import Sample, point_blocks
-
-_Z95 = 1.959964
 
 
 def seen(widths: Sequence[int], values: Sequence[float], errors: Sequence[float]) -> list[tuple[int, float, float]]:
@@ -45,13 +39,6 @@ def power_law(
     return exponent, sqrt(max(excess, 1.0) / strength)
 
 
-def distance_at(comparison: MeanComparison, index: int) -> tuple[float, float]:
-    """True RMS distance of the means after one step with its standard error, from the confidence interval."""
-    value = sqrt(max(comparison.unbiased_squared[index], 0.0))
-    low, high = (sqrt(side[index]) for side in (comparison.unbiased_squared_low, comparison.unbiased_squared_high))
-    return value, (high - low) / (2 * _Z95)
-
-
 def extrapolate(
     widths: Sequence[int], differences: Float[np.ndarray, "width point"], floors: Sequence[float]
 ) -> tuple[float, float, float, float]:
@@ -71,22 +58,3 @@ def extrapolate(
     squared = float(np.mean(intercept**2))
     bias = float(np.mean(slope**2)) - noise[1]
     return sqrt(squared), sqrt(noise[0]), squared - float(noise[0]), sqrt(max(bias, 0.0))
-
-
-def member_scaling(a: Sample, b: Sample, step: int, number: int, floor: float) -> MemberScaling:
-    """RMS distance of the means of the first 2, 4, 8, ... units of both ensembles, after the step with index `step`."""
-    most = min(a.units, b.units)
-    counts = [2**power for power in range(1, most.bit_length()) if 2**power < most] + [most]
-    squares = np.zeros(len(counts))
-    for start, stop in point_blocks(a.points):
-        slabs = [sample.slab(step, start, stop)[:most] for sample in (a, b)]
-        total = np.cumsum(slabs[0].astype(np.float64) - slabs[1], axis=0)
-        squares += [np.sum(np.square(total[count - 1] / count)) for count in counts]
-    batch = a.members // a.units
-    # the floor of all members, when the two ensembles are cut to the same size
-    return MemberScaling(
-        step=number,
-        members=tuple(count * batch for count in counts),
-        distance=tuple(np.sqrt(squares / a.points).tolist()),
-        floor=tuple(floor * sqrt(most / count) if floor > 0 else nan for count in counts),
-    )

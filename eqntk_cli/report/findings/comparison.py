@@ -6,12 +6,13 @@ number of points, members or steps.
 
 from dataclasses import dataclass
 from math import inf, sqrt
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import Float
 
-from eqntk_cli.report.model import MeanComparison
+from eqntk_cli.report.findings.base import SPLIT, STEPS, Counts, Finding, Series, column
+from eqntk_cli.report.paper.table import integer, number, p_value, yes_no
 from eqntk_cli.report.statistics.distance import Distance, DistanceSums, combine
 from eqntk_cli.report.statistics.equivalence import Noise, draw_noise, squared_interval, upper_bound
 from eqntk_cli.report.statistics.maximum import MaximumTest, maximum_test
@@ -23,6 +24,7 @@ from eqntk_cli.report.statistics.samples import Sample, point_blocks
 
 Kind = Literal["independent", "paired", "theory"]
 
+_Z95 = 1.959964
 # Shuffling is valid in the limit of many members; below this it alarms too often where the covariances differ
 # (7 % at 6 members), while exchanging members within random pairs is a sign flip of their differences and holds
 # its level at any size, at the price of some power.
@@ -37,6 +39,46 @@ class Settings:
     level: float = 0.05
     resamples: int = 999
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class MeanComparison(Finding):
+    """Two mean functions over the recorded steps: how far apart, how sure, and what would have been seen.
+
+    With d = (mean difference per point) and V its estimated covariance: rms_distance = RMS(d); noise_floor =
+    sqrt(tr V / points); unbiased_squared = rms_distance^2 - noise_floor^2 (negative: nothing is seen).
+    """
+
+    name: Annotated[str, column("Comparison", key="comparison")]  # "augmented - gcnn", "gcnn - theory", ...
+    split: Annotated[str, SPLIT]  # test | ood | train
+    steps: Annotated[Counts, STEPS]  # step 0 included where it was recorded; verdicts leave it out
+    members_a: int
+    members_b: int | None  # None: the other side is the deterministic mu_t
+    paired: bool  # members started from the same weights; d is the mean of member-wise differences
+    test: str  # permutation | permutation within pairs (few members) | sign flips | sign flips (unequal sizes)
+    resamples: int
+    rms_distance: Annotated[Series, column("Distance D", number)]
+    noise_floor: Annotated[Series, column("Noise floor", number)]
+    unbiased_squared: Annotated[Series, column("D^2 without noise", number)]
+    # 95 % confidence interval of the true squared distance
+    unbiased_squared_low: Annotated[Series, column("D^2, 95 % from", number)]
+    unbiased_squared_high: Annotated[Series, column("to", number)]
+    # one-sided 95 % bound of the true RMS distance: equivalent where it is below `margin`
+    upper_bound: Annotated[Series, column("Bound", number)]
+    margin: Annotated[Series, column("Margin", number)]  # margin fraction times reference_rms
+    # None at step 0, which is no step of the verdict
+    equivalent: Annotated[tuple[bool | None, ...], column("Below margin", yes_no)]
+    p_step: Annotated[Series, column("p, this step", p_value)]  # of "same mean" at this step alone
+    p_corrected: Annotated[Series, column("p, corrected", p_value)]  # the same, corrected for the number of steps
+    reference_rms: Annotated[Series, column("RMS of mean", number)]  # RMS of mu_t, or of the pooled ensemble mean
+    member_rms: Annotated[Series, column("Per member", number)]  # paired: one difference; else sqrt(var_A + var_B)
+    member_rms_error: Annotated[Series, column("its error", number)]
+    # (tr V)^2 / tr V^2: how many independent directions the points amount to
+    effective_points: Annotated[Series, column("Independent points", number)]
+    # 80 % power for the verdict the estimate points to; None: > 10^7, and at step 0
+    members_to_decide: Annotated[tuple[int | None, ...], column("Members to decide", integer)]
+    p_value: float  # over all steps t > 0: the smallest corrected one
+    power_one_floor: float  # predicted chance to reject for a difference of one noise floor shaped like the mean
 
 
 class Comparison:
@@ -193,3 +235,10 @@ class Comparison:
 
 def _root_error(squared: float, error: float) -> float:
     return error / (2 * sqrt(squared)) if squared > 0 else inf
+
+
+def distance_at(comparison: MeanComparison, index: int) -> tuple[float, float]:
+    """True RMS distance of the means after one step with its standard error, from the confidence interval."""
+    value = sqrt(max(comparison.unbiased_squared[index], 0.0))
+    low, high = (sqrt(side[index]) for side in (comparison.unbiased_squared_low, comparison.unbiased_squared_high))
+    return value, (high - low) / (2 * _Z95)

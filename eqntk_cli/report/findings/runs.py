@@ -1,12 +1,15 @@
-"""Tables of where the numbers come from: the runs that were used and those that were not."""
+"""Where the numbers come from: the runs that were used, from their records, and those that were not."""
 
 import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from eqntk_cli.report.findings.scope import Registered
 from eqntk_cli.report.model import Analysis
-from eqntk_cli.report.paper.table import Cell, Column, Table, integer, number, text
-from eqntk_cli.report.provenance import RunInfo
+from eqntk_cli.report.paper.table import Cell, Column, Table, integer, number
+from eqntk_cli.report.provenance import ReportedRun
 
-_RUN = (
+RUN = (
     Column("run_id", "Run"),
     Column("label", "Label"),
     Column("state", "State"),
@@ -24,7 +27,7 @@ _RUN = (
     Column("n_ood", "Ood", integer),
     Column("step_size", "Step size", number),
     Column("stability_limit", "Stability limit", number),
-    Column("seed", "Seed", text),
+    Column("seed", "Seed"),
     Column("precision", "Precision"),
     Column("invariance_error", "Invariance error", number),
     Column("seconds", "Seconds", number),
@@ -43,32 +46,25 @@ _RUN = (
     Column("command", "Command"),
     Column("notes", "Notes"),
 )
-ON_SCREEN = (
-    *("run_id", "label", "state", "role", "model", "augmentation", "coupling", "group", "dataset", "width"),
-    *("members_used", "members", "step_size", "seed", "precision", "invariance_error", "git_commit"),
-)
+_ALSO = ("control", "task")  # in report.json beside the columns
 
 
-def run_table(analysis: Analysis) -> Table:
+class ReportedRuns(Registered):
     """One row per run with everything that is needed to make it again."""
-    return Table("runs", "Runs", _RUN, tuple(_run_row(run) for run in analysis.runs))
+
+    @classmethod
+    def tables(cls, analysis: Analysis) -> Iterator[Table]:
+        """Runs, and runs left out."""
+        rows = tuple(tuple(_cell(run.value(column.key)) for column in RUN) for run in analysis.runs)
+        yield Table("runs", "Runs", RUN, rows, on_page=False, tracked=True)
+        left_out = (Column("run_id", "Run"), Column("reason", "Why it was left out"))
+        reasons = tuple((run.run_id, run.reason) for run in analysis.unmatched)
+        yield Table("unmatched", "Runs left out", left_out, reasons, on_page=False)
 
 
-def unmatched_table(analysis: Analysis) -> Table:
-    """Runs that were given but stand in no comparison, and why."""
-    columns = (Column("run_id", "Run"), Column("reason", "Why it was left out"))
-    return Table("unmatched", "Runs left out", columns, tuple((run.run_id, run.reason) for run in analysis.unmatched))
-
-
-def selected(table: Table, keys: tuple[str, ...]) -> Table:
-    """The table with these columns only, in this order."""
-    places = [[column.key for column in table.columns].index(key) for key in keys]
-    rows = tuple(tuple(row[place] for place in places) for row in table.rows)
-    return Table(table.name, table.title, tuple(table.columns[place] for place in places), rows, table.note)
-
-
-def _run_row(run: RunInfo) -> tuple[Cell, ...]:
-    return tuple(_cell(getattr(run, column.key)) for column in _RUN)
+def run_entry(run: ReportedRun) -> Mapping[str, Any]:
+    """What report.json says of a run."""
+    return {key: run.value(key) for key in (*(column.key for column in RUN), *_ALSO)}
 
 
 def _cell(value: object) -> Cell:
