@@ -21,6 +21,7 @@ from eqntk_cli.report.findings.trajectories import Trajectory
 from eqntk_cli.report.findings.variance import VarianceComparison
 from eqntk_cli.report.findings.verdicts import ControlRow, VerdictRow
 from eqntk_cli.report.findings.width import WidthScaling
+from eqntk_cli.report.findings.worst_point import WorstPoint
 from eqntk_cli.report.model import Analysis
 from eqntk_cli.report.paper.drawing import Drawing
 from eqntk_cli.report.paper.table import Table
@@ -32,6 +33,7 @@ ON_PAIRS: tuple[type[PairFinding], ...] = (
     OrbitStatistics,
     OrbitExample,
     MemberScaling,
+    WorstPoint,
     TaskMetrics,
     Parity,
 )
