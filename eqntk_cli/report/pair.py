@@ -173,6 +173,9 @@ def _notes(a: Reduced, b: Reduced, pair: Pair) -> Iterator[str]:
         yield from (f"{pair.theory.name}: {note}" for note in pair.theory.record.notes)
     if b.run.record.training.get("loss") == "cross_entropy" and not b.run.record.training.get("centred"):
         yield "cross-entropy without centring: no agreement is expected by theory; this is a measurement"
+    earlier = [reduced.run.name for reduced in (a, b) if reduced.run.record.config_fingerprint is None]
+    if earlier:
+        yield f"{', '.join(earlier)}: of an earlier program, whose records do not say whether settings were edited"
 
 
 def _title(pair: Pair) -> str:

@@ -13,6 +13,7 @@ from eqntk_cli.report.read.reduce import IDENTITY, SYMMETRISED, reduce_run
 from eqntk_cli.report.read.remote import download, is_remote
 from eqntk_cli.report.read.runs import open_runs
 from eqntk_cli.report.read.theory import Theory
+from eqntk_cli.runs.integrity import config_fingerprint, file_fingerprints
 from eqntk_cli.runs.record import RECORD_FILE, read_record, write_record
 
 WORLD = World()
@@ -229,3 +230,24 @@ def test_a_service_that_does_not_answer_is_one_clear_line(tmp_path, monkeypatch)
     with pytest.raises(StorageError, match=r"cannot be read \(could not find me/project/abc\)") as refusal:
         open_runs(["me/project/abc"])
     assert "\n" not in str(refusal.value)
+
+
+def test_a_run_whose_settings_were_edited_is_refused(tmp_path):
+    folder = write_ensemble(tmp_path / "run", WORLD, "gcnn_ensemble")
+    assert open_runs([str(folder)])  # of an earlier program: nothing was promised
+    change_record(folder, config_fingerprint=config_fingerprint(folder))
+    assert open_runs([str(folder)])
+    (folder / "config.yaml").write_text("seed: 1\n")
+    for partial in (False, True):
+        with pytest.raises(StorageError, match=r"config\.yaml was edited.*eqntk runs check"):
+            open_runs([str(folder)], partial=partial)
+
+
+def test_a_kernel_whose_predictions_were_changed_is_refused(tmp_path):
+    folder = write_theory(tmp_path / "ntk", WORLD)
+    change_record(folder, files=file_fingerprints(folder))
+    assert open_runs([str(folder)])
+    chunk = max((path for path in (folder / "predictions.zarr").rglob("*") if path.is_file()), key=os.path.getsize)
+    chunk.write_bytes(chunk.read_bytes()[:-1] + b"x")
+    with pytest.raises(StorageError, match="is not what its record promises .predictions"):
+        open_runs([str(folder)])

@@ -19,6 +19,7 @@ from eqntk_cli.errors import DataError, NumericalError, StorageError
 from eqntk_cli.files.digest import bytes_digest
 from eqntk_cli.report.read.remote import download, is_remote
 from eqntk_cli.runs.contents import CONFIG_FILE, RECORD_FILE
+from eqntk_cli.runs.integrity import config_edited, damages
 from eqntk_cli.runs.listing import list_runs
 from eqntk_cli.runs.record import Record, read_record
 from eqntk_cli.runs.store import open_predictions
@@ -173,8 +174,8 @@ def open_runs(paths: Sequence[str], *, partial: bool = False) -> list[Run]:
             folders[folder.resolve()] = None
     runs = [Run(folder, read_record(folder)) for folder in folders]
     if not partial:
-        return [_complete(run) for run in runs]
-    return [run for run in runs if _has_something(run)]
+        return [_unchanged(_complete(run)) for run in runs]
+    return [_unchanged(run) for run in runs if _has_something(run)]
 
 
 def _folders(path: str) -> list[Path]:
@@ -192,6 +193,26 @@ def _folders(path: str) -> list[Path]:
     if not found:
         raise StorageError(f"no runs in {path}; expected run folders, which hold a {RECORD_FILE}.")
     return found
+
+
+def _unchanged(run: Run) -> Run:
+    """The run if its settings and, of a kernel, its predictions are those that it recorded.
+
+    Blocks of members are compared with their checksums when they are read. Records of earlier programs promise less.
+
+    Raises:
+        StorageError: something was changed after the run; says what.
+    """
+    if config_edited(run.folder, run.record):
+        clauses = [f"{CONFIG_FILE} was edited"]
+    else:
+        clauses = [] if run.is_ensemble else damages(run.folder, run.record)
+    if clauses:
+        raise StorageError(
+            f"run {run.folder} is not what its record promises ({'; '.join(clauses)}); restore it from a copy or make "
+            "it again (`eqntk runs check` looks at all runs of a folder)."
+        )
+    return run
 
 
 def _complete(run: Run) -> Run:
