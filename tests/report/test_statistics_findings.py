@@ -121,7 +121,7 @@ def test_metrics_have_the_error_that_repetition_shows():
         labels = ("gcnn_ensemble", "test")
         last = units[:, :, None]
         found = task_metrics(
-            labels, (5,), REGRESSION, TargetScale("u0"), mean, target, None, ArraySample(units[None], 30), last
+            labels, (5,), mean, REGRESSION, TargetScale("u0"), target, None, ArraySample(units[None], 30), last
         )
         values.append(found[0].ensemble[0])
         errors.append(found[0].ensemble_error)
@@ -133,4 +133,4 @@ def test_metrics_have_the_error_that_repetition_shows():
 def test_unknown_truth_gives_no_metric():
     prediction = np.zeros((1, 4, 2))
     unknown = np.full((4, 1), -1)
-    assert task_metrics(("ntk", "ood"), (5,), MULTI_CLASS, INDICATOR, prediction, prediction[0], unknown) == []
+    assert task_metrics(("ntk", "ood"), (5,), prediction, MULTI_CLASS, INDICATOR, prediction[0], unknown) == []
