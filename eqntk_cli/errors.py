@@ -4,6 +4,12 @@ Every message says what was expected, what came and what to do next. The command
 line, without a traceback, and leaves with `exit_code`.
 """
 
+import json
+import shlex
+import sys
+from importlib import metadata, util
+from urllib.parse import unquote, urlparse
+
 
 class UserError(Exception):
     """A mistake or a condition that the user can mend (exit status 2)."""
@@ -41,3 +47,26 @@ class HeldError(StorageError):
 
 class ClusterError(UserError):
     """A cluster that refuses a job, or does not answer; says what it was asked for."""
+
+
+def how_to_install(requirement: str) -> str:
+    """The command that adds a package, or an extra of this program ("eqntk[slurm]"), to the environment in use.
+
+    An environment made by uv has no pip; a checkout is not on any index, so an extra is installed from its folder.
+    """
+    name, bracket, extra = requirement.partition("[")
+    place = _checkout(name)
+    words = [requirement] if place is None else ["-e", place + bracket + extra]
+    pip = ["pip"] if util.find_spec("pip") is not None else ["uv", "pip"]
+    python = ["--python", sys.executable] if pip[0] == "uv" else []
+    return shlex.join([*pip, "install", *python, *words])
+
+
+def _checkout(name: str) -> str | None:
+    """The folder from which a package is used directly; None if it was installed from elsewhere."""
+    try:
+        source = json.loads(metadata.distribution(name).read_text("direct_url.json") or "{}")
+    except (metadata.PackageNotFoundError, ValueError):
+        return None
+    address = str(source.get("url", ""))
+    return unquote(urlparse(address).path) if source.get("dir_info", {}).get("editable") else None

@@ -29,10 +29,12 @@ def convergence(
     """Empirical NTK and NNGP of group and plain networks: fluctuation, bias, and how they fall with the width."""
     from dataclasses import replace
 
+    from eqntk_cli.cli.going_on import say_loading
     from eqntk_cli.config.compose import compose
     from eqntk_cli.config.precision import set_precision
 
     sizes = _widths(widths)
+    say_loading()
     for word in settings or []:
         if word.startswith(("model", "dataset.n_train=")):
             raise ConfigError(f"{word} has no effect here; use --widths, --members and --samples")

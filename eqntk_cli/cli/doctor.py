@@ -11,6 +11,8 @@ from pathlib import Path
 
 import typer
 
+from eqntk_cli.errors import how_to_install
+
 _PACKAGES = ("jax", "flax", "optax", "e3nn-jax", "hydra-core", "omegaconf", "typer", "numpy", "scipy", "xarray", "zarr")
 _LITTLE_DISK = 2e9  # bytes
 
@@ -45,7 +47,12 @@ def versions() -> Iterator[Finding]:
     found = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES if _version(name) is not None)
     yield Finding("ok", "python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     if missing:
-        yield Finding("problem", "packages", f"{', '.join(missing)} not installed", "install eqntk again with pip")
+        yield Finding(
+            "problem",
+            "packages",
+            f"{', '.join(missing)} not installed",
+            f"install them: {how_to_install(' '.join(missing))}",
+        )
     else:
         yield Finding("ok", "packages", found)
 
@@ -64,7 +71,7 @@ def devices() -> Iterator[Finding]:
     yield Finding("ok", "devices", f"{len(found)} x {kinds}, {os.cpu_count()} processor cores")
     yield _precision()
     if found[0].platform == "cpu" and shutil.which("nvidia-smi") is not None:
-        yield Finding("note", "devices", "a GPU is here that jax does not use", "pip install 'eqntk[cuda]'")
+        yield Finding("note", "devices", "a GPU is here that jax does not use", how_to_install("eqntk[cuda]"))
 
 
 def memory_and_disk() -> Iterator[Finding]:
@@ -110,7 +117,7 @@ def cluster() -> Iterator[Finding]:
     if "slurm" in found and shutil.which("sbatch") is None:
         yield Finding("ok", "launchers", "basic joblib; slurm is installed but there is no sbatch on this machine")
         return
-    remedy = "" if "slurm" in found else "`uv pip install submitit` for a cluster"
+    remedy = "" if "slurm" in found else f"for a cluster: {how_to_install('eqntk[slurm]')}"
     yield Finding("ok", "launchers", " ".join(found), remedy)
 
 

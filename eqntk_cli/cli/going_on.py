@@ -1,4 +1,4 @@
-"""What a command says when the disk fails or somebody stops it: the words in which its user goes on."""
+"""What a command says while nothing moves yet, and when the disk fails or somebody stops it: how its user goes on."""
 
 import sys
 from collections.abc import Iterator
@@ -32,3 +32,10 @@ def going_on(advice: str, kept: Path) -> Iterator[None]:
             with suppress(OSError):  # the terminal may be what has gone
                 sys.stderr.write(f"\neqntk: {word}; {advice}\n")
         raise
+
+
+def say_loading() -> None:
+    """A line on a terminal before jax and the like are imported, which takes seconds."""
+    if sys.stderr.isatty():
+        sys.stderr.write("loading jax ...\n")
+        sys.stderr.flush()

@@ -43,6 +43,9 @@ def kernel(
     memory: Annotated[
         float | None, typer.Option(help="GiB of memory for one tile on each device.", show_default=False)
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a file at --out that holds the result of other settings.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what it cost, for programs.")] = False,
     config_dir: ConfigDir = None,
 ) -> None:
@@ -52,6 +55,9 @@ def kernel(
     scikit-learn. Killed, it goes on where it was when the same command is run again; the tiles wait in OUT.partial.
     Started several times at once, the processes share the work.
     """
+    from eqntk_cli.cli.going_on import say_loading
+
+    say_loading()
     from eqntk_cli.cli import kernel_inputs
     from eqntk_cli.config.compose import compose
     from eqntk_cli.config.precision import set_precision
@@ -73,7 +79,7 @@ def kernel(
         inputs = kernel_inputs.from_dataset(config, rows, columns)
     if targets is not None:
         kernel_inputs.save_targets(inputs, targets)
-    pair, report = _computed(inputs, out, dtype, memory)
+    pair, report = _computed(inputs, out, dtype, memory, force)
     _told(pair, report, out, as_json)
 
 
@@ -89,11 +95,12 @@ def _require_folder(*files: Path | None) -> None:
 
 
 def _computed(
-    inputs: "KernelInputs", out: Path, dtype: str | None, memory: float | None
+    inputs: "KernelInputs", out: Path, dtype: str | None, memory: float | None, force: bool
 ) -> "tuple[PairKernel, GramReport]":
     from eqntk_cli.architectures.registry import pair_kernel
     from eqntk_cli.cli.going_on import going_on
     from eqntk_cli.groups.registry import get_group
+    from eqntk_cli.kernels.gram.archive import ForeignResultError
     from eqntk_cli.kernels.gram.matrix import Engine, gram_file, tiles_folder
     from eqntk_cli.kernels.gram.store import ForeignTilesError
     from eqntk_cli.progress import Bar
@@ -104,7 +111,10 @@ def _computed(
     try:
         with Bar("kernel", "pairs") as bar, going_on("go on by the same command.", tiles_folder(out)):
             engine = Engine(memory=tiles, precision=config.precision, progress=bar)
-            report = gram_file(pair, inputs.x1, inputs.x2, out, _identity(config), dtype or config.precision, engine)
+            kind = dtype or config.precision
+            report = gram_file(pair, inputs.x1, inputs.x2, out, _identity(config), kind, engine, replace=force)
+    except ForeignResultError as error:
+        raise StorageError(f"{error} --force replaces it.") from error
     except ForeignTilesError as error:
         raise StorageError(f"{error} Or choose another --out.") from error
     except DeviceMemoryError as error:

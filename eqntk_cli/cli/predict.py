@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from eqntk_cli.errors import ConfigError, StorageError
+from eqntk_cli.errors import ConfigError, DiskError, StorageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,6 +44,9 @@ def predict(
     The ridge R is a weight decay R/(2N) |theta - theta_0|^2 towards the initialisation. With --kernel nngp it is also
     the variance of noise on the targets, so that --time inf gives the posterior of the Gaussian process.
     """
+    from eqntk_cli.cli.going_on import say_loading
+
+    say_loading()
     from eqntk_cli.kernels.dynamics.prediction import fit
     from eqntk_cli.kernels.dynamics.spectrum import describe
     from eqntk_cli.kernels.gram.archive import open_array, read_gram
@@ -106,17 +109,13 @@ def _times(schedule: "Schedule") -> "np.ndarray":
 def _save(out: Path, arrays: "dict[str, np.ndarray | float]") -> None:
     import numpy as np
 
-    beside = out.with_name(f".{out.name}.tmp")
+    from eqntk_cli.files.atomic import whole_file
+
     try:
-        with beside.open("wb") as file:
+        with whole_file(out) as file:
             np.savez(file, allow_pickle=False, **arrays)
-        beside.replace(out)
-    except OSError as error:
-        raise StorageError(
-            f"{out} cannot be written ({error.strerror}); free some space or choose another --out."
-        ) from error
-    finally:
-        beside.unlink(missing_ok=True)
+    except DiskError as error:
+        raise StorageError(f"{error} Then run the same command again, or choose another --out.") from error
 
 
 def _told(known: dict[str, float], out: Path, as_json: bool) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from eqntk_cli.cli.completion import complete_setting
-from eqntk_cli.cli.going_on import going_on
-from eqntk_cli.errors import ConfigError
+from eqntk_cli.cli.going_on import going_on, say_loading
+from eqntk_cli.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
     from eqntk_cli.config.schema import Config
@@ -36,6 +36,12 @@ def train(
             help="Go on with the run in this folder; members and kernel tiles in it are kept.", show_default=False
         ),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The run folder, instead of runs/DATASET/<time>_<group>_<model>.", show_default=False
+        ),
+    ] = None,
     cfg: Annotated[
         Literal["job", "hydra", "all"] | None, typer.Option("--cfg", "-c", help="Print the settings and run nothing.")
     ] = None,
@@ -52,11 +58,16 @@ def train(
 
     overrides = settings or []
     if resume is not None:
-        if overrides or cfg is not None or info is not None:
+        if overrides or cfg is not None or info is not None or out is not None:
             raise ConfigError("--resume takes the settings of the run as they are; leave the others out.")
         _resume(resume)
         return
     check_overrides(overrides, own_options=config_dir is not None)
+    if out is not None:
+        if cfg is not None or info is not None:
+            raise ConfigError("--out names the folder of a run; leave it out with --cfg and --info.")
+        _train_in(out, overrides, config_dir)
+        return
     options = [("--cfg", cfg), ("--package", package), ("--info", info), ("--config-dir", config_dir)]
     arguments = [text for name, value in options if value is not None for text in (name, value)]
     arguments += ["--resolve"] if resolve else []
@@ -97,6 +108,20 @@ def _train(arguments: list[str]) -> None:
             composed.folder.rmdir()  # refused before anything was recorded
 
 
+def _train_in(folder: Path, overrides: list[str], config_dir: str | None) -> None:
+    """Run in a folder of the user's choice: a new or empty one, or that of a run with the same settings."""
+    from eqntk_cli.config.checks import check
+    from eqntk_cli.config.compose import compose
+
+    if folder.exists() and not folder.is_dir():
+        raise StorageError(f"--out {folder} is a file; give a folder.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "record.json").exists():
+        raise StorageError(f"--out {folder} holds other files and no run; give an empty or a new folder.")
+    config = compose(overrides, config_dir)
+    check(config)
+    _run(config, folder)
+
+
 def _resume(folder: Path) -> None:
     from eqntk_cli.runs.folder import read_config
 
@@ -104,6 +129,7 @@ def _resume(folder: Path) -> None:
 
 
 def _run(config: "Config", folder: Path) -> None:
+    say_loading()
     from eqntk_cli.sweeps.job import execute
 
     with going_on(f"go on with: eqntk train --resume {shlex.quote(_shown(folder))}", folder / "record.json"):
@@ -114,10 +140,30 @@ def _run(config: "Config", folder: Path) -> None:
 def _report(folder: Path) -> None:
     from eqntk_cli.runs.metrics_file import headline
 
+    picture = _draw(folder)
     metric = headline(folder)
     if metric is not None:
         sys.stderr.write(f"test {metric[0]} {metric[1]:.4g}\n")
+    if picture is not None:
+        sys.stderr.write(f"{_shown(picture)}\n")
     typer.echo(_shown(folder))
+
+
+def _draw(folder: Path) -> Path | None:
+    """metrics.svg from metrics.csv, in the look of the report; None where there are no metrics."""
+    from eqntk_cli.files.atomic import write_bytes
+    from eqntk_cli.report.paper.canvas import styled, to_bytes
+    from eqntk_cli.report.paper.metrics import metrics_figure
+    from eqntk_cli.runs.metrics_file import read_metrics
+    from eqntk_cli.runs.record import read_record
+
+    rows = read_metrics(folder)
+    if not rows:
+        return None
+    with styled():
+        picture = to_bytes(metrics_figure(rows, read_record(folder).model), "svg")
+    write_bytes(folder / "metrics.svg", picture)
+    return folder / "metrics.svg"
 
 
 def _shown(folder: Path) -> str:

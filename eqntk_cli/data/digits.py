@@ -12,7 +12,7 @@ import numpy as np
 
 from eqntk_cli.config.schema import DatasetConfig
 from eqntk_cli.data.entry import Entry
-from eqntk_cli.errors import DataError
+from eqntk_cli.errors import DataError, how_to_install
 
 _IMAGES, _TRAIN = 1797, 1200
 _LARGEST_VALUE = 16.0
@@ -65,5 +65,5 @@ def _file() -> Path:
     spec = find_spec("sklearn")
     path = None if spec is None or spec.origin is None else Path(spec.origin).parent / "datasets/data/digits.csv.gz"
     if path is None or not path.is_file():
-        raise DataError("the digits of scikit-learn are not installed; install it with `pip install scikit-learn`.")
+        raise DataError(f"the digits of scikit-learn are not installed: {how_to_install('scikit-learn')}")
     return path

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from eqntk_cli.data.entry import Entry, RemoteFile
-from eqntk_cli.errors import DataError
+from eqntk_cli.errors import DataError, how_to_install
 from eqntk_cli.targets.task import Task
 
 STORED_SIZE = 28
@@ -84,7 +84,7 @@ def _info() -> dict[str, dict[str, Any]]:
     if spec is None or spec.origin is None:
         raise DataError(
             "the package medmnist, whose table lists the MedMNIST sets, is not installed; "
-            "expected version 3. Install it with `pip install --no-deps medmnist`."
+            f"expected version 3. Install it, without what it would bring along: {how_to_install('medmnist')} --no-deps"
         )
     path = Path(spec.origin).with_name("info.py")
     for node in ast.parse(path.read_text(encoding="utf-8")).body:

@@ -10,10 +10,12 @@ from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.errors import NumericalError, StorageError
 from eqntk_cli.files.room import Reserve
 from eqntk_cli.models.base import EnsembleModel
+from eqntk_cli.progress import Bar
 from eqntk_cli.runs.integrity import damaged_blocks
-from eqntk_cli.runs.metrics import by_step, metric_rows, write_metrics
+from eqntk_cli.runs.metrics import Row, by_step, metric_rows, write_metrics
+from eqntk_cli.runs.metrics_file import headline
 from eqntk_cli.runs.points import evaluation_points
-from eqntk_cli.runs.record import Block
+from eqntk_cli.runs.record import Block, Record
 from eqntk_cli.runs.session import Session
 from eqntk_cli.runs.store import EnsembleStore
 
@@ -28,20 +30,60 @@ def run_ensemble(session: Session, model: EnsembleModel, data: DataBundle) -> No
         StorageError: the disk is full; blocks computed before are kept.
     """
     store = _open_store(session, model, data)
+    total = _total(session, store)
     for start, stop in session.record.missing_blocks():
-        _run_block(session, model, data, store, start, stop)
-    rows = metric_rows(data, tuple(model.record_steps), ensemble_mean(session, store), session.config.training.loss)
-    write_metrics(session.folder, rows)
+        total += _run_block(session, model, data, store, start, stop)
+        _write_metrics(session, model, data, total / session.record.members_done)
+    rows = _write_metrics(session, model, data, ensemble_mean(session, store))  # summed in order, whatever was resumed
     for row in by_step(rows):
         session.tracker.log(row)
 
 
 def ensemble_mean(session: Session, store: EnsembleStore) -> Float[np.ndarray, "step sample output"]:
     """Mean over the members at the samples as they are (the first element), block by block in float64."""
+    return _total(session, store) / store.shape[0]
+
+
+def _total(session: Session, store: EnsembleStore) -> Float[np.ndarray, "step sample output"]:
+    """The sum of the predictions so far."""
     total = np.zeros((store.shape[1], *store.shape[3:]))
-    for start, stop in session.record.blocks:
-        total += store.read_block(start, stop)[:, :, 0].sum(axis=0, dtype=np.float64)
-    return total / store.shape[0]
+    for block in session.record.blocks_done:
+        total += _summed(store.read_block(block.start, block.stop))
+    return total
+
+
+def _summed(
+    values: Float[np.ndarray, "member step element sample output"],
+) -> Float[np.ndarray, "step sample output"]:
+    return values[:, :, 0].sum(axis=0, dtype=np.float64)
+
+
+def _write_metrics(
+    session: Session, model: EnsembleModel, data: DataBundle, mean: Float[np.ndarray, "step sample output"]
+) -> list[Row]:
+    """metrics.csv of the mean over the members so far; its last row on the test split goes to the log."""
+    rows = metric_rows(data, tuple(model.record_steps), mean, session.config.training.loss)
+    write_metrics(session.folder, rows)
+    metric = headline(session.folder)
+    if metric is not None:
+        session.log.info("mean of %d members: test %s %.4g", session.record.members_done, *metric)
+    return rows
+
+
+class BlockProgress:
+    """The bar while one block of members trains: it counts the block's steps, and its length the members of the run."""
+
+    def __init__(self, bar: Bar, start: int, stop: int, record: Record, steps: int) -> None:
+        self._bar = bar
+        self._start, self._stop = start, stop
+        self._done, self._members = record.members_done, record.members or stop
+        self._steps = steps
+
+    def __call__(self, share: float) -> None:
+        """`share` of the block's steps are done."""
+        members = f"members {self._start}-{self._stop - 1} of {self._members}"
+        step = f"step {round(share * self._steps)} of {self._steps}"
+        self._bar(self._done + share * (self._stop - self._start), self._members, f"{members}, {step}")
 
 
 def check_block(
@@ -68,15 +110,13 @@ def check_block(
 
 def _run_block(
     session: Session, model: EnsembleModel, data: DataBundle, store: EnsembleStore, start: int, stop: int
-) -> None:
-    members = store.shape[0]
-    done = session.record.members_done
-    what = f"{done} of {members} members"
+) -> Float[np.ndarray, "step sample output"]:
+    """Train and keep the members start, ..., stop - 1; the sum of their predictions."""
     began = time.monotonic()
+    shown = BlockProgress(session.progress, start, stop, session.record, int(model.record_steps[-1]))
+    shown(0.0)
     with Reserve(session.folder, store.block_bytes) as reserve:
-        values = model.run_block(
-            start, stop, lambda share: session.progress(done + share * (stop - start), members, what)
-        )
+        values = model.run_block(start, stop, shown)
         expected = (stop - start, *store.shape[1:])
         if values.shape != expected:
             raise ValueError(f"a block of predictions has shape {values.shape}, expected {expected}")
@@ -88,9 +128,9 @@ def _run_block(
             session.save(replace(session.record.with_block(block), invariance_error=error))
     record = session.record
     session.log.info("members %d-%d in %.1f s, sha256 %s", start, stop - 1, block.seconds, block.sha256)
-    session.progress(record.members_done, members, f"{record.members_done} of {members} members")
     rate = record.member_steps_per_second
     session.tracker.log({"members_done": record.members_done, "progress/member_steps_per_second": rate})
+    return _summed(values)
 
 
 def _open_store(session: Session, model: EnsembleModel, data: DataBundle) -> EnsembleStore:

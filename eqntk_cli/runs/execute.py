@@ -198,9 +198,11 @@ def _settled(config: Config, record: Record) -> Config:
 
 def _run(session: Session, load: Load, build: Build | None) -> None:
     config = session.config
+    session.prepare("reading the data")
     data = load(config.dataset, config.architecture)
     _note_data(session, data)
     settled = _settled(config, session.record)
+    session.prepare("preparing the model")
     model = build(settled, data) if build is not None else _build_model(session, settled, data)
     _note_model(session, model)
     session.start_tracking()

@@ -51,7 +51,6 @@ class Session:
             self.log = stack.enter_context(logging_to(self.folder))
             self.progress = stack.enter_context(Bar(title))
             self._stack = stack.pop_all()
-        self.progress(self.record.members_done, self.record.members or 1)
         begun = "resume" if self.record.seconds > 0 else "start"
         self.log.info("%s %s: %s", begun, self.record.run_id, self.record.command)
         return self
@@ -64,6 +63,10 @@ class Session:
                 with self.interrupts.shielded():
                     self._broken_off(error)
             self.tracker.finish(succeeded=error is None)
+
+    def prepare(self, what: str) -> None:
+        """Show what comes before the first step."""
+        self.progress(self.record.members_done, self.record.members or 1, what)
 
     def start_tracking(self) -> None:
         """Begin to mirror the run; called once the run is known to be possible."""

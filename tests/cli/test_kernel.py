@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from eqntk_cli.cli.kernel import kernel
-from eqntk_cli.errors import UserError
+from eqntk_cli.errors import StorageError, UserError
 
 SMALL = ("architecture=mlp", "architecture.hidden_layers=1", "group=c2", "precision=float64")
 
@@ -156,6 +156,30 @@ def test_the_same_command_overwrites_its_result(run):
     for _ in range(2):
         assert run("--x1", "a.npy", "--out", "k.npz", *SMALL).exit_code == 0
     assert not list(Path().glob("*.partial"))
+
+
+def test_the_result_of_other_settings_is_kept_unless_forced(run):
+    assert run("--x1", "a.npy", "--out", "k.npz", *SMALL).exit_code == 0
+    first = Path("k.npz").read_bytes()
+    for words, said in (
+        (("--x1", "a.npy", "architecture.b_std=0.3"), "(architecture.b_std was 0.1, is 0.3)"),
+        (("--x1", "b.npy"), "(x1 was "),
+        (("--x1", "a.npy", "--dtype", "float32"), "(dtype was float64, is float32)"),
+    ):
+        done = run("--out", "k.npz", *SMALL, *words)
+        assert isinstance(done.exception, StorageError)
+        assert said in str(done.exception)
+        assert str(done.exception).endswith("choose another file. --force replaces it.")
+        assert Path("k.npz").read_bytes() == first
+    assert run("--x1", "b.npy", "--out", "k.npz", "--force", *SMALL).exit_code == 0
+    assert loaded("k.npz")["ntk"].shape == (3, 3)
+
+
+def test_a_file_of_somebody_else_is_kept(run):
+    Path("k.npz").write_text("my own")
+    done = run("--x1", "a.npy", "--out", "k.npz", *SMALL)
+    assert "is there already and does not say what it is" in str(done.exception)
+    assert Path("k.npz").read_text() == "my own"
 
 
 def wrong_files() -> None:

@@ -39,6 +39,9 @@ def test_info_lists_the_defaults(tmp_path):
         (["experiment=digits_quick"], "eqntk sweep"),
         (["--resume", "nowhere"], "nowhere"),
         (["--resume", "nowhere", "seed=1"], "leave the others out"),
+        (["--resume", "nowhere", "--out", "x"], "leave the others out"),
+        (["--out", "x", "--cfg", "job"], "leave it out with --cfg"),
+        (["--out", "x", "group=so3"], "c1 | c2 | c4 | d1 | d2 | d4"),
         (["--config-dir", "nowhere", "model=mine"], "nowhere"),
     ],
 )
@@ -57,14 +60,18 @@ def test_options_of_the_users_own(eqntk, tmp_path):
     assert "width: 4096" in answer.out
 
 
-def test_a_run_from_the_real_command(tmp_path):
-    answer = real("train", "model=ntk", "group=c2", "precision=float64", *TINY, folder=tmp_path)
+def test_a_run_from_the_real_command(eqntk, tmp_path):
+    name = "a run/für mich"
+    answer = real("train", "--out", name, "model=ntk", "group=c2", "precision=float64", *TINY, folder=tmp_path)
     assert answer.status == 0, answer.err
-    folder = tmp_path / answer.out.strip()
+    assert answer.out == f"{name}\n"
+    folder = tmp_path / name
+    assert f"{name}/metrics.svg" in answer.err
+    assert (folder / "metrics.svg").read_bytes().startswith(b"<?xml")
     record = json.loads((folder / "record.json").read_text())
     assert record["state"] == "done"
     assert record["precision"] == "float64"
-    assert record["command"].startswith("eqntk train model=ntk group=c2")
+    assert record["command"].startswith(f"eqntk train --out '{name}' model=ntk group=c2")
     assert {"config.yaml", "record.json", "metrics.csv", "predictions.zarr"} <= {file.name for file in folder.iterdir()}
     assert "test acc" in answer.err
 
@@ -72,6 +79,15 @@ def test_a_run_from_the_real_command(tmp_path):
     again = real("train", "--resume", answer.out.strip(), folder=tmp_path)
     assert again.status == 0, again.err
     assert (folder / "record.json").read_text() == before  # a run that is done stays as it is
+    assert eqntk("train", "--out", name, "model=ntk", "group=c4", *TINY).err.count("was begun with other settings") == 1
+
+
+def test_a_folder_that_is_taken(eqntk, tmp_path):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "mine").write_text("")
+    assert "holds other files and no run" in eqntk("train", "--out", "taken").err
+    assert "is a file" in eqntk("train", "--out", "taken/mine").err
+    assert [path.name for path in tmp_path.rglob("*")] == ["taken", "mine"]
 
 
 def _slow_when_alone(number, status, word):

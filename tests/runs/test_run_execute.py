@@ -10,6 +10,7 @@ from fake_runs import BLOCK, MEMBERS, STEPS, FakeEnsemble, FakeKernel, bundle, c
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig, GroupConfig, ModelConfig, TrainingConfig
 from eqntk_cli.errors import ConfigError, DataError, NumericalError, StorageError
 from eqntk_cli.files.lock import held
+from eqntk_cli.progress import Bar
 from eqntk_cli.runs import execute as execute_module
 from eqntk_cli.runs import provenance
 from eqntk_cli.runs.contents import CONFIG_FILE, LOCK_FILE
@@ -276,3 +277,24 @@ def test_resume_of_something_else(tmp_path):
 def test_a_folder_in_use_is_refused(tmp_path):
     with held(tmp_path / LOCK_FILE), pytest.raises(StorageError, match=r"being written by process \d+ on "):
         execute(config(), tmp_path, never, never)
+
+
+def test_metrics_are_written_and_logged_as_members_come(tmp_path):
+    record = broken_off(tmp_path)
+    assert record.members_done == 4
+    mean = open_predictions(tmp_path).prediction.values[:4, :, 0].mean(axis=0)
+    loss = np.sum((mean[-1, 4:7] - bundle().test_y) ** 2) / 6
+    last = [row for row in rows(tmp_path) if row["split"] == "test"][-1]
+    assert float(last["loss"]) == pytest.approx(loss, rel=1e-12)
+    assert "mean of 2 members: test acc" in (tmp_path / "eqntk.log").read_text()
+    assert "mean of 4 members: test acc" in (tmp_path / "eqntk.log").read_text()
+
+
+def test_the_bar_counts_the_steps_of_a_block(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(Bar, "__call__", lambda _, *told: shown.append(told))
+    execute(config(), tmp_path, load, FakeEnsemble)
+    assert shown[:2] == [(0, 7, "reading the data"), (0, 7, "preparing the model")]
+    assert (2, 7, "members 2-3 of 7, step 0 of 4") in shown
+    assert (3, 7, "members 2-3 of 7, step 2 of 4") in shown
+    assert (6.5, 7, "members 6-6 of 7, step 2 of 4") in shown

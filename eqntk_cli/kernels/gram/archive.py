@@ -4,15 +4,16 @@ Samples come as one array in a npy file. Gram matrices are the two arrays `nngp`
 together from their tiles band by band, so that memory does not grow with the matrix.
 """
 
+import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from eqntk_cli.errors import DataError
+from eqntk_cli.errors import DataError, StorageError
 from eqntk_cli.files.atomic import whole_file
 from eqntk_cli.kernels.gram.store import TileStore
 from eqntk_cli.kernels.gram.tiles import Tile, mirrored, reflected
@@ -80,8 +81,41 @@ def require_numbers(array: np.ndarray, name: str) -> None:
             raise DataError(f"{name} holds NaN or infinity (first in row {first}); expected finite numbers only.")
 
 
-def write_gram(store: TileStore, path: Path) -> None:
+class ForeignResultError(StorageError):
+    """A file that does not hold what is to be written there."""
+
+
+def refuse_other_result(path: Path, identity: Mapping[str, str]) -> None:
+    """Refuse a file at `path` that is not the result of the same computation; none is fine.
+
+    Raises:
+        ForeignResultError: names what differs.
+    """
+    if not path.exists():
+        return
+    kept = _identity_of(path)
+    changed = sorted(key for key in {*identity, *kept} if identity.get(key) != kept.get(key))
+    if not kept:
+        raise ForeignResultError(f"{path} is there already and does not say what it is; choose another file.")
+    if changed:
+        what = "; ".join(f"{key} was {kept.get(key, 'absent')}, is {identity.get(key, 'absent')}" for key in changed)
+        raise ForeignResultError(f"{path} holds the result of another computation ({what}); choose another file.")
+
+
+def _identity_of(path: Path) -> dict[str, str]:
+    """What a file of Gram matrices was computed from, as its comment says; empty if it says nothing."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            identity = json.loads(archive.comment)
+    except (OSError, zipfile.BadZipFile, ValueError):
+        return {}
+    return identity if isinstance(identity, dict) else {}
+
+
+def write_gram(store: TileStore, path: Path, identity: Mapping[str, str]) -> None:
     """The matrices of a store all of whose tiles are there as an npz file, in one step.
+
+    `identity`, what they were computed from, is kept as the comment of the archive (`unzip -z`).
 
     Raises:
         DiskError: the disk is full.
@@ -89,6 +123,7 @@ def write_gram(store: TileStore, path: Path) -> None:
     shape = (store.grid.rows, store.grid.width)
     header = {"descr": store.dtype.str, "fortran_order": False, "shape": shape}
     with whole_file(path) as file, zipfile.ZipFile(file, "w", allowZip64=True) as archive:
+        archive.comment = json.dumps(dict(identity)).encode()
         for kernel, name in enumerate(KernelBlock._fields):
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
                 np.lib.format.write_array_header_2_0(member, header)

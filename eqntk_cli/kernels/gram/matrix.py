@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from eqntk_cli.domains.samples import Samples
-from eqntk_cli.kernels.gram.archive import write_gram
+from eqntk_cli.kernels.gram.archive import refuse_other_result, write_gram
 from eqntk_cli.kernels.gram.loop import compute
 from eqntk_cli.kernels.gram.program import TileProgram, compile_tiles
 from eqntk_cli.kernels.gram.sides import Sides
@@ -137,6 +137,7 @@ def gram_file(
     settings: Mapping[str, str],
     dtype: DTypeLike = np.float64,
     engine: Engine | None = None,
+    replace: bool = False,
 ) -> GramReport:
     """The kernels of all pairs as an npz file with `nngp` and `ntk`; run again after a kill, it goes on.
 
@@ -151,20 +152,24 @@ def gram_file(
         settings: all that `kernel` depends on, to recognise the tiles of another process.
         dtype: float32 or float64, on disk.
         engine: how to compute.
+        replace: write over whatever is at `path`.
 
     Raises:
         DataError: there are no samples.
         NumericalError: an entry is not finite.
         DeviceMemoryError: one tile does not fit in the memory of a device.
-        StorageError: the disk is full, or the tiles that are there belong to another computation.
+        StorageError: the disk is full, or the tiles or the result that are there belong to another computation.
     """
     engine = engine or Engine()
     sides = Sides.of(x1, x2, engine.precision)
+    identity = {"dtype": np.dtype(dtype).name, **settings, **sides.identity({})}
+    if not replace:
+        refuse_other_result(path, identity)
     kept = Kept(tiles_folder(path), settings, dtype)
     store, report = _filled(kernel, sides, engine, kept, with_result=True)
     with store.alone():
         if not store.removed:  # else another process has just done this
-            write_gram(store, path)
+            write_gram(store, path, identity)
             store.remove()
     return report
 
