@@ -54,6 +54,24 @@ def check_command(directory: Below = RUNS) -> None:
         raise typer.Exit(1)
 
 
+@app.command("sync")
+def sync_command(directory: Below = RUNS) -> None:
+    """Bring runs that Weights & Biases has kept offline to its server, from a machine with network."""
+    from eqntk_cli.runs.sync import offline_runs, send
+
+    found = offline_runs(directory)
+    waiting = [run for run in found if not run.sent]
+    failed = 0
+    for run in waiting:
+        wrong = send(run)
+        failed += wrong is not None
+        typer.echo(f"{run.folder}: {'sent' if wrong is None else wrong}", err=wrong is not None)
+    sent = len(waiting) - failed
+    typer.echo(f"{sent} {'run' if sent == 1 else 'runs'} sent, {len(found) - len(waiting)} sent before")
+    if failed:
+        raise typer.Exit(2)
+
+
 @app.command("clean")
 def clean_command(
     directory: Below = RUNS,

@@ -1,0 +1,55 @@
+"""Offline folders of Weights & Biases, brought to its server later: from the login node of a cluster, for instance.
+
+A run that was resumed has one offline folder per session, all with its id, each mirrored anew from the run's own files.
+Only the newest is sent: sending two would mix their rows. wandb marks what it has sent (`run-ID.wandb.synced`).
+"""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from eqntk_cli.errors import StorageError
+
+_PREFIX = "offline-run-"
+_SENT = ".synced"
+
+
+@dataclass(frozen=True)
+class OfflineRun:
+    """The newest offline folder of one run."""
+
+    folder: Path
+    run_id: str
+    sent: bool
+
+
+def offline_runs(directory: Path) -> list[OfflineRun]:
+    """The newest offline folder of every run in `directory` and below, in the order of their names.
+
+    Raises:
+        StorageError: there is no such directory.
+    """
+    if not directory.is_dir():
+        raise StorageError(f"there is no folder {directory}; expected one that holds runs, for example `runs`.")
+    newest: dict[tuple[Path, str], OfflineRun] = {}
+    for place, folders, _ in os.walk(directory):
+        for name in sorted(each for each in folders if each.startswith(_PREFIX)):  # offline-run-<time>-<id>
+            run_id = name.rpartition("-")[2]
+            folder = Path(place) / name
+            sent = any(folder.glob(f"*.wandb{_SENT}"))
+            newest[Path(place), run_id] = OfflineRun(folder, run_id, sent)
+        folders[:] = [name for name in folders if not name.startswith(_PREFIX) and not name.endswith(".zarr")]
+    return sorted(newest.values(), key=lambda each: str(each.folder))
+
+
+def send(run: OfflineRun) -> str | None:
+    """Bring one folder to the server with `wandb sync`; what went wrong, or None."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "wandb", "sync", str(run.folder)], capture_output=True, text=True, check=False
+    )
+    if answer.returncode == 0:
+        return None
+    lines = [line.strip() for line in (answer.stdout + answer.stderr).splitlines() if line.strip()]
+    return lines[-1] if lines else f"wandb sync ended with status {answer.returncode}"

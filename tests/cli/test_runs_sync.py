@@ -1,0 +1,63 @@
+import sys
+
+import pytest
+
+from eqntk_cli.errors import StorageError
+from eqntk_cli.runs.sync import OfflineRun, offline_runs, send
+
+
+def offline(folder, name, sent=False):
+    """An offline folder as wandb leaves it."""
+    path = folder / "wandb" / f"offline-run-{name}"
+    path.mkdir(parents=True)
+    file = path / f"run-{name.rpartition('-')[2]}.wandb"
+    file.touch()
+    if sent:
+        file.with_name(f"{file.name}.synced").touch()
+    return path
+
+
+def test_only_the_newest_folder_of_a_run_is_sent(tmp_path):
+    offline(tmp_path / "a", "20261121_150000-abc", sent=True)
+    newest = offline(tmp_path / "a", "20261121_160000-abc")
+    other = offline(tmp_path / "sweep" / "b", "20261121_140000-def", sent=True)
+    assert offline_runs(tmp_path) == [OfflineRun(newest, "abc", False), OfflineRun(other, "def", True)]
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(StorageError, match="no folder"):
+        offline_runs(tmp_path / "nowhere")
+
+
+@pytest.fixture
+def wandb(tmp_path, monkeypatch):
+    """A stand-in for wandb's command that writes down what it is asked, and fails on a folder that holds `bad`."""
+    program = tmp_path / "python"
+    program.write_text(
+        f"#!/bin/sh\necho \"$@\" >> '{tmp_path}/asked'\n"
+        '[ -e "$4/bad" ] && { echo "wandb: Syncing" ; echo "wandb: ERROR no API key" >&2; exit 1; }\nexit 0\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    return tmp_path / "asked"
+
+
+def test_wandb_is_asked_to_send(tmp_path, wandb):
+    folder = offline(tmp_path / "a", "20261121_150000-abc")
+    assert send(OfflineRun(folder, "abc", False)) is None
+    assert wandb.read_text().split() == ["-m", "wandb", "sync", str(folder)]
+    (folder / "bad").touch()
+    assert send(OfflineRun(folder, "abc", False)) == "wandb: ERROR no API key"
+
+
+def test_the_command_sends_what_was_not_sent(eqntk, tmp_path, wandb):
+    sent = offline(tmp_path / "runs" / "a", "20261121_150000-abc", sent=True)
+    new = offline(tmp_path / "runs" / "b", "20261121_150000-def")
+    answer = eqntk("runs", "sync")
+    assert answer.status == 0, answer.err
+    assert "1 run sent, 1 sent before" in answer.out
+    assert str(sent) not in wandb.read_text()
+    (new / "bad").touch()
+    failed = eqntk("runs", "sync")
+    assert failed.status == 2
+    assert "ERROR no API key" in failed.err
