@@ -27,7 +27,7 @@ import neural_tangents_oracle
 import numpy as np
 import planar_tables
 
-from eqntk_cli.architectures.cnn import plain_network
+from eqntk_cli.architectures.cnn import Cnn
 from eqntk_cli.architectures.registry import pair_kernel
 from eqntk_cli.config.schema import ArchitectureConfig
 from eqntk_cli.domains.pixels import PixelGrid
@@ -35,7 +35,7 @@ from eqntk_cli.groups.planar import cyclic
 from eqntk_cli.recursion.activations.registry import get_activation
 from eqntk_cli.recursion.arc import arccos
 from eqntk_cli.recursion.planar.axis import OffsetAxis
-from eqntk_cli.recursion.planar.offset import OffsetState
+from eqntk_cli.recursion.planar.offset import OffsetInput
 from eqntk_cli.recursion.planar.signal import OffsetSignal
 
 _GAINS, _BIASES = (1.3, 1.1, 0.9), (0.2, 0.1, 0.05)
@@ -106,7 +106,7 @@ def _contest(size: int, arguments: argparse.Namespace, stax: Any) -> dict[str, A
 
 def _averaged(plain: Kernel, domain: PixelGrid, x1: jax.Array, x2: jax.Array) -> tuple[jax.Array, jax.Array]:
     """A plain kernel averaged over the rotations of the second images."""
-    moved = jnp.moveaxis(domain.orbit(_GROUP, x2), 1, 0)
+    moved = jnp.moveaxis(_GROUP.orbit(domain, x2), 1, 0)
     parts = [plain(x1, rotated) for rotated in moved]
     nngp, ntk = (jnp.stack(values).mean(axis=0) for values in zip(*parts, strict=True))
     return nngp, ntk
@@ -157,7 +157,7 @@ def _work(size: int, report: dict[str, Any]) -> dict[str, Any]:
     axis = OffsetAxis(size, (3, 3), (1, 1), "valid")
     samples = 8
     x = jax.ShapeDtypeStruct((samples, size, size, 1), jnp.float32)
-    one = jax.jit(partial(_one_offset, plain_network(_settings(), PixelGrid(size, size, 1), 1, 1), axis))
+    one = jax.jit(partial(_one_offset, Cnn(_settings()).plain_network(PixelGrid(size, size, 1), 1, 1), axis))
     offset = jax.ShapeDtypeStruct((), jnp.int32)
     cost = one.lower(x, x, offset).compile().cost_analysis()
     offsets = _GROUP.order * axis.offsets**2 / samples**2
@@ -181,7 +181,7 @@ def _one_offset(
 ) -> tuple[jax.Array, ...]:
     """The work of one offset, without the variances: the layers on plain cells."""
     images = OffsetSignal.of(x1, x2, axis, axis, level=0)
-    state = OffsetState.of_images(images, (offset, offset))
+    state = OffsetInput.of_images(images, (offset, offset))
     for layer in network.layers[:4]:
         if hasattr(layer, "activation"):
             ones = [jnp.ones((x.shape[0], axis.counts[state.level], axis.counts[state.level])) for x in (x1, x2)]

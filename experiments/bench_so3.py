@@ -17,11 +17,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from eqntk_cli.architectures.spherical import plain_network
+from eqntk_cli.architectures.spherical import SphericalMlp
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
 from eqntk_cli.data.registry import load_data
 from eqntk_cli.domains.molecules import AtomSignals
-from eqntk_cli.domains.quadrature import Quadrature, gauss_quadrature, group_average, identity_only
+from eqntk_cli.groups.quadrature import Quadrature, gauss_quadrature, identity_only
 from eqntk_cli.groups.rotations import octahedral
 from eqntk_cli.kernels.pair.molecule import MoleculeKernel
 from eqntk_cli.kernels.pair.spherical import SphericalKernel
@@ -30,7 +30,7 @@ MOLECULES = 40
 CONVERGED = 24  # degree
 RULES: dict[str, Quadrature] = {
     "plain": identity_only(),
-    "octahedral": group_average(octahedral()),
+    "octahedral": octahedral().mean,
     **{f"so3 degree {degree}": gauss_quadrature(degree) for degree in (6, 8, 10, 12, 16)},
 }
 
@@ -48,7 +48,7 @@ def main() -> None:
     rows = []
     for activation in ("erf", "relu"):
         architecture = ArchitectureConfig(name="spherical_mlp", bandlimit=4, activation=activation)
-        recursion = plain_network(architecture, bundle.domain.sphere, 1, 1).kernel
+        recursion = SphericalMlp(architecture).plain_atom(bundle.domain.sphere, 1, 1).kernel
         truth = _converged(recursion, bundle.train_x, bundle.test_x)
         for name, rule in RULES.items():
             program = jax.jit(MoleculeKernel(SphericalKernel(recursion, 4, rule)).block)

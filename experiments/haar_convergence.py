@@ -14,12 +14,12 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from eqntk_cli.architectures.spherical import plain_network
+from eqntk_cli.architectures.spherical import SphericalMlp
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.data.registry import load_data
 from eqntk_cli.domains.molecules import AtomSignals
-from eqntk_cli.domains.quadrature import Quadrature, gauss_quadrature, group_average, identity_only
+from eqntk_cli.groups.quadrature import Quadrature, gauss_quadrature, identity_only
 from eqntk_cli.groups.rotations import octahedral
 from eqntk_cli.groups.so3 import SO3
 from eqntk_cli.kernels.gram.matrix import gram
@@ -40,7 +40,7 @@ def main() -> None:
     bundle = load_data(dataset, architecture)
     kernels = {
         "so3": _kernel(architecture, bundle, gauss_quadrature(10)),
-        "octahedral": _kernel(architecture, bundle, group_average(octahedral())),
+        "octahedral": _kernel(architecture, bundle, octahedral().mean),
         "plain": _kernel(architecture, bundle, identity_only()),
     }
     train, test, y = bundle.train_x, bundle.test_x, bundle.train_y[:, 0]
@@ -56,7 +56,7 @@ def main() -> None:
     for copies in ROTATIONS:
         distances = []
         for draw in range(arguments.draws):
-            turned = rotated_copies(bundle, copies, jax.random.key(draw))
+            turned = rotated_copies(bundle, copies, draw)
             among, across = gram(kernels["plain"], turned).ntk, gram(kernels["plain"], test, turned).ntk
             distances.append(_distances(flow(among, across, np.repeat(y, copies), times), target))
         rows[f"{copies} random rotations"] = distances
@@ -79,12 +79,12 @@ def flow(among: np.ndarray, across: np.ndarray, y: np.ndarray, times: list[float
     return np.array([across @ (vectors @ (factor * (vectors.T @ y))) for factor in progress])
 
 
-def rotated_copies(bundle: DataBundle, copies: int, key: jax.Array) -> AtomSignals:
+def rotated_copies(bundle: DataBundle, copies: int, seed: int) -> AtomSignals:
     """Every training molecule under `copies` rotations of its own, one after another."""
     train = bundle.train_x
-    rotations = np.asarray(SO3().haar_rotations(key, len(train.mask) * copies)).reshape(-1, copies, 3, 3)
+    rotations = SO3().random_elements(len(train.mask) * copies, seed).reshape(-1, copies, 3, 3)
     turned = [
-        bundle.domain.rotate(own, AtomSignals(train.signals[i : i + 1], train.mask[i : i + 1]))
+        bundle.domain.move(own, AtomSignals(train.signals[i : i + 1], train.mask[i : i + 1]))
         for i, own in enumerate(rotations)
     ]
     signals = np.concatenate([np.asarray(part.signals)[0] for part in turned])
@@ -115,7 +115,7 @@ def table(result: dict) -> str:
 
 
 def _kernel(architecture: ArchitectureConfig, bundle: DataBundle, rule: Quadrature) -> MoleculeKernel:
-    recursion = plain_network(architecture, bundle.domain, 1, 1).kernel
+    recursion = SphericalMlp(architecture).plain_atom(bundle.domain.sphere, 1, 1).kernel
     return MoleculeKernel(SphericalKernel(recursion, bundle.domain.sphere.bandlimit, rule))
 
 

@@ -20,14 +20,14 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from eqntk_cli.architectures.spherical import plain_network
+from eqntk_cli.architectures.spherical import SphericalMlp
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.data.molecule_bundle import DEFAULT_BANDLIMIT
 from eqntk_cli.data.qm9_targets import KCAL_PER_MOL_MEV
 from eqntk_cli.data.registry import load_data
-from eqntk_cli.domains.quadrature import Quadrature, gauss_quadrature, group_average, identity_only
 from eqntk_cli.domains.samples import take
+from eqntk_cli.groups.quadrature import Quadrature, gauss_quadrature, identity_only
 from eqntk_cli.groups.rotations import icosahedral, octahedral
 from eqntk_cli.kernels.gram.matrix import Engine, gram, gram_file
 from eqntk_cli.kernels.pair.molecule import MoleculeKernel
@@ -50,11 +50,11 @@ def main() -> None:
     )  # fmt: skip
     bundle = load_data(dataset, architecture)
     energies = bundle.target.physical(np.concatenate([bundle.train_y, bundle.test_y]))[:, 0]
-    recursion = plain_network(architecture, bundle.domain, 1, 1).kernel
+    recursion = SphericalMlp(architecture).plain_atom(bundle.domain.sphere, 1, 1).kernel
     rules = {
         "plain": identity_only(),
-        "octahedral": group_average(octahedral()),
-        "icosahedral": group_average(icosahedral()),
+        "octahedral": octahedral().mean,
+        "icosahedral": icosahedral().mean,
         "so3": gauss_quadrature(arguments.degree),
     }
     curves, conditioning = {}, {}
@@ -154,7 +154,7 @@ def orbit_difference(
     """
     pool, train = len(bundle.train_y), draws(CHECKED, len(bundle.train_y))[0]
     group, y = octahedral(), bundle.train_y[train, 0]
-    moved = bundle.domain.orbit(group, take(bundle.train_x, train))
+    moved = group.orbit(bundle.domain, take(bundle.train_x, train))
     copies = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), moved)
     engine = Engine(precision="float32")
     among, across = gram(plain, copies, engine=engine).ntk, gram(plain, bundle.test_x, copies, engine).ntk

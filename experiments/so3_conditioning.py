@@ -17,12 +17,12 @@ import numpy as np
 from jaxtyping import Float
 from qm9_learning_curve import ridge_path
 
-from eqntk_cli.architectures.spherical import plain_network
+from eqntk_cli.architectures.spherical import SphericalMlp
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.data.registry import load_data
-from eqntk_cli.domains.quadrature import Quadrature, gauss_quadrature, group_average
 from eqntk_cli.domains.samples import cast
+from eqntk_cli.groups.quadrature import Quadrature, gauss_quadrature
 from eqntk_cli.groups.rotations import icosahedral, octahedral
 from eqntk_cli.kernels.gram.matrix import Engine, gram
 from eqntk_cli.kernels.pair.molecule import MoleculeKernel
@@ -33,8 +33,8 @@ RIDGES = (0.0, 1e-6, 1e-5, 1e-4, 1e-3)
 CASES: tuple[tuple[str, Quadrature, str], ...] = (
     *((f"so3, degree {degree}", gauss_quadrature(degree), "float32") for degree in (4, 6, 8, 10, 12)),
     *((f"so3, degree {degree}", gauss_quadrature(degree), "float64") for degree in (8, 10, 12, 16)),
-    ("octahedral", group_average(octahedral()), "float32"),
-    ("icosahedral", group_average(icosahedral()), "float32"),
+    ("octahedral", octahedral().mean, "float32"),
+    ("icosahedral", icosahedral().mean, "float32"),
 )
 
 
@@ -63,7 +63,7 @@ def matrices(
     architecture: ArchitectureConfig, bundle: DataBundle, rule: Quadrature, precision: str
 ) -> tuple[Float[np.ndarray, "train train"], Float[np.ndarray, "test train"]]:
     """NTK of the training molecules, symmetrised, and of test with training molecules."""
-    recursion = plain_network(architecture, bundle.domain, 1, 1).kernel
+    recursion = SphericalMlp(architecture).plain_atom(bundle.domain.sphere, 1, 1).kernel
     kernel = MoleculeKernel(SphericalKernel(recursion, BANDLIMIT, rule))
     train, test = cast(bundle.train_x, precision), cast(bundle.test_x, precision)
     engine = Engine(precision=precision)

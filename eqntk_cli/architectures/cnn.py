@@ -7,8 +7,14 @@ network pools over the window turned by g. The collapse is the same, but the off
 longer conserved, as both windows are averaged over by themselves, so the plain kernel follows all pairs of positions.
 """
 
-from eqntk_cli.architectures.stack import stack
-from eqntk_cli.config.schema import ArchitectureConfig, require
+from dataclasses import dataclass
+from typing import ClassVar
+
+from typing_extensions import override
+
+from eqntk_cli.architectures.base import Architecture, by_route
+from eqntk_cli.architectures.stack import linears, stack
+from eqntk_cli.config.schema import require
 from eqntk_cli.domains.lattice import Lattice, Window, window_preserved
 from eqntk_cli.domains.pixels import PixelGrid
 from eqntk_cli.domains.support import (
@@ -19,12 +25,13 @@ from eqntk_cli.domains.support import (
     group_convolution,
     lifting,
 )
-from eqntk_cli.groups.finite import FiniteGroup
-from eqntk_cli.kernels.pair.collapsed import CollapsedKernel, by_route
+from eqntk_cli.groups.base import Group
+from eqntk_cli.kernels.pair.base import PairKernel
+from eqntk_cli.kernels.pair.collapsed import CollapsedKernel
 from eqntk_cli.kernels.pair.network import NetworkKernel
 from eqntk_cli.kernels.pair.stream import StreamKernel
-from eqntk_cli.layers.network import Network
-from eqntk_cli.recursion.block import PairKernel
+from eqntk_cli.layers.network import Sequential
+from eqntk_cli.layers.pooling import AveragePool
 
 _MIXES_OFFSETS = (
     "average pooling averages both windows of a pair by themselves, which mixes the offsets between positions: the "
@@ -32,105 +39,129 @@ _MIXES_OFFSETS = (
 )
 
 
-def plain_network(config: ArchitectureConfig, domain: PixelGrid, width: int, outputs: int) -> Network:
-    """Convolutions over the positions."""
-    window = _window(config)
-    lattices = _lattices(config, domain)
-    hidden = [convolution(lattice, window) for lattice in lattices[:-1]]
-    readout = everywhere(lattices[-1].count) if config.readout == "flatten" else None
-    windows = [convolution(lattice, _pool_window(config)) for lattice in _pooled_lattices(config, lattices)]
-    return Network(domain, stack(config, hidden, readout, width, outputs, windows))
+@dataclass(frozen=True)
+class Cnn(Architecture[PixelGrid]):
+    """Convolutions over the positions of an image."""
 
+    dimension: ClassVar[int] = 2
+    foreign: ClassVar[dict[str, object]] = {"bandlimit": None, "band_limited": False, "per_atom": False}
 
-def group_network(
-    config: ArchitectureConfig, group: FiniteGroup, domain: PixelGrid, width: int, outputs: int
-) -> Network:
-    """A lifting convolution, then group convolutions over K and the positions."""
-    domain.permutations(group)  # refuses a group that does not act
-    window = _window(config)
-    lattices = _lattices(config, domain)
-    hidden: list[Support] = [lifting(lattices[0], window, group)]
-    hidden += [group_convolution(lattice, window, group, config.group_support) for lattice in lattices[1:-1]]
-    readout = None
-    if config.readout == "flatten":
-        readout = global_group_convolution(lattices[-1], group, config.group_support)
-    pool = _pool_window(config)
-    windows = [group_convolution(lattice, pool, group, "identity") for lattice in _pooled_lattices(config, lattices)]
-    return Network(domain, stack(config, hidden, readout, width, outputs, windows))
+    def plain_network(self, domain: PixelGrid, width: int, outputs: int) -> Sequential:
+        """Convolutions over the positions."""
+        lattices = self._lattices(domain)
+        hidden = [convolution(lattice, self._window) for lattice in lattices[:-1]]
+        readout = everywhere(lattices[-1].count) if self.config.readout == "flatten" else None
+        windows = [convolution(lattice, self._pool_window) for lattice in self._pooled_lattices(lattices)]
+        return self._network(domain, hidden, windows, readout, width, outputs)
 
+    def group_network(self, group: Group, domain: PixelGrid, width: int, outputs: int) -> Sequential:
+        """A lifting convolution, then group convolutions over K and the positions."""
+        group.require_action(domain)
+        finite, on, window = group.listed(), self.config.group_support, self._window
+        lattices = self._lattices(domain)
+        hidden = [lifting(lattices[0], window, finite)]
+        hidden += [group_convolution(lattice, window, finite, on) for lattice in lattices[1:-1]]
+        readout = None
+        if self.config.readout == "flatten":
+            readout = global_group_convolution(lattices[-1], finite, on)
+        pooled = self._pooled_lattices(lattices)
+        windows = [group_convolution(lattice, self._pool_window, finite, "identity") for lattice in pooled]
+        return self._network(domain, hidden, windows, readout, width, outputs)
 
-def plain_kernel(config: ArchitectureConfig, domain: PixelGrid) -> PairKernel:
-    """The kernel of the plain network, streamed over the offsets between two positions where these are conserved."""
-    network = plain_network(config, domain, width=1, outputs=1)
-    if config.average_pool > 1:
-        return NetworkKernel(network, "collapsed", (_MIXES_OFFSETS,))
-    return StreamKernel(network)
+    def plain_kernel(self, domain: PixelGrid) -> PairKernel:
+        """Streamed over the offsets between two positions, where these are conserved."""
+        network = self.plain_network(domain, width=1, outputs=1)
+        if self.config.average_pool > 1:
+            return NetworkKernel(network, "collapsed", (_MIXES_OFFSETS,))
+        return StreamKernel(network)
 
-
-def pair_kernel(config: ArchitectureConfig, group: FiniteGroup, domain: PixelGrid, route: str) -> PairKernel:
-    """The kernel of the group network."""
-    return by_route(
-        route,
-        inexact(config, group, domain),
-        lambda: CollapsedKernel(plain_kernel(config, domain), group, domain),
-        lambda: group_network(config, group, domain, width=1, outputs=1),
-    )
-
-
-def inexact(config: ArchitectureConfig, group: FiniteGroup, domain: PixelGrid) -> str | None:
-    """Why the kernel does not collapse onto the relative group element; None where it does."""
-    if not equivariant(config, group, domain):
-        return (
-            f"with this window, padding, stride and average_pool {group.name} does not preserve the positions of a "
-            "feature map; the networks are not exactly equivariant"
+    def group_kernel(self, group: Group, domain: PixelGrid, route: str) -> PairKernel:
+        """The kernel of the group network."""
+        return by_route(
+            route,
+            self.inexact(group, domain),
+            lambda: CollapsedKernel(self.plain_kernel(domain), group.listed(), domain),
+            lambda: self.group_network(group, domain, width=1, outputs=1),
         )
-    if not window_preserved(_window(config), group.matrices):
-        return (
-            f"a window of {config.window[0]}x{config.window[1]} pixels is not preserved by {group.name}; plain "
-            "networks on the orbit have another kernel"
-        )
-    return None
 
+    def inexact(self, group: Group, domain: PixelGrid) -> str | None:
+        """A feature map or a window that the group does not map onto itself."""
+        if not self.equivariant(group, domain):
+            return (
+                f"with this window, padding, stride and average_pool {group.name} does not preserve the positions of a "
+                "feature map; the networks are not exactly equivariant"
+            )
+        if not window_preserved(self._window, group.listed().matrices):
+            height, width = self.config.window
+            return (
+                f"a window of {height}x{width} pixels is not preserved by {group.name}; plain networks on the orbit "
+                "have another kernel"
+            )
+        return None
 
-def equivariant(config: ArchitectureConfig, group: FiniteGroup, domain: PixelGrid) -> bool:
-    """Whether the group networks are exactly equivariant: every feature map is mapped onto itself."""
-    domain.permutations(group)
-    lattices = _lattices(config, domain)
-    return all(lattice.closed_under(group.matrices) for lattice in [*lattices, *_pooled_lattices(config, lattices)])
+    def equivariant(self, group: Group, domain: PixelGrid) -> bool:
+        """Whether every feature map is mapped onto itself."""
+        group.require_action(domain)
+        lattices = self._lattices(domain)
+        matrices = group.listed().matrices
+        return all(lattice.closed_under(matrices) for lattice in [*lattices, *self._pooled_lattices(lattices)])
 
+    @override
+    def check(self, group: Group) -> None:
+        """Windows, and skip connections past layers that change the size of a feature map."""
+        config = self.config
+        require(config.hidden_layers >= 1, "architecture.hidden_layers", config.hidden_layers, "1 or more for a cnn")
+        window = config.window  # refuses what is no window
+        if config.skip:
+            keeps = config.padding != "valid" and config.stride == 1 and config.average_pool == 1
+            sizes = f"padding={config.padding} stride={config.stride} average_pool={config.average_pool}"
+            legal = f"false with {sizes} window={window[0]}x{window[1]}"
+            legal += "; a skip needs layers of one size (same or circular)"
+            require(keeps, "architecture.skip", config.skip, legal)
 
-def _window(config: ArchitectureConfig) -> Window:
-    return Window(config.window, config.padding, config.stride)
+    def _network(
+        self,
+        domain: PixelGrid,
+        hidden: list[Support],
+        windows: list[Support],
+        readout: Support | None,
+        width: int,
+        outputs: int,
+    ) -> Sequential:
+        pools = [AveragePool(window) for window in windows]
+        return Sequential(domain, stack(self.config, linears(self.config, hidden, width), outputs, readout, pools))
 
+    @property
+    def _window(self) -> Window:
+        return Window(self.config.window, self.config.padding, self.config.stride)
 
-def _pool_window(config: ArchitectureConfig) -> Window:
-    side = config.average_pool
-    return Window((side, side), "valid", side)
+    @property
+    def _pool_window(self) -> Window:
+        side = self.config.average_pool
+        return Window((side, side), "valid", side)
 
+    def _lattices(self, domain: PixelGrid) -> list[Lattice]:
+        """The positions before each hidden layer and after the last, pooling included.
 
-def _lattices(config: ArchitectureConfig, domain: PixelGrid) -> list[Lattice]:
-    """The positions before each hidden layer and after the last, pooling included.
+        Raises:
+            ConfigError: no hidden layer, a skip connection past pooling, or a feature map smaller than its window.
+        """
+        config, side = self.config, self.config.average_pool
+        require(config.hidden_layers >= 1, "architecture.hidden_layers", config.hidden_layers, "at least 1 for a cnn")
+        require(side == 1 or not config.skip, "architecture.skip", True, "false with architecture.average_pool above 1")
+        lattices = [domain.lattice]
+        for layer in range(config.hidden_layers):
+            lattice = lattices[-1].windowed(self._window)[0]
+            if side > 1:
+                rows, columns = lattice.rows.count, lattice.columns.count
+                legal = f"at most {min(rows, columns)}, as convolution {layer + 1} leaves {rows}x{columns} pixels"
+                require(side <= min(rows, columns), "architecture.average_pool", side, legal)
+                lattice = lattice.windowed(self._pool_window)[0]
+            lattices.append(lattice)
+        return lattices
 
-    Raises:
-        ConfigError: no hidden layer, a skip connection past pooling, or a feature map smaller than its window.
-    """
-    require(config.hidden_layers >= 1, "architecture.hidden_layers", config.hidden_layers, "at least 1 for a cnn")
-    side = config.average_pool
-    require(side == 1 or not config.skip, "architecture.skip", True, "false with architecture.average_pool above 1")
-    lattices = [domain.lattice]
-    for layer in range(config.hidden_layers):
-        lattice = lattices[-1].windowed(_window(config))[0]
-        if side > 1:
-            rows, columns = lattice.rows.count, lattice.columns.count
-            legal = f"at most {min(rows, columns)}, as convolution {layer + 1} leaves {rows}x{columns} pixels"
-            require(side <= min(rows, columns), "architecture.average_pool", side, legal)
-            lattice = lattice.windowed(_pool_window(config))[0]
-        lattices.append(lattice)
-    return lattices
-
-
-def _pooled_lattices(config: ArchitectureConfig, lattices: list[Lattice]) -> list[Lattice]:
-    """The positions between each convolution and its average pooling; none without pooling."""
-    if config.average_pool == 1:
-        return []
-    return [lattice.windowed(_window(config))[0] for lattice in lattices[:-1]]
+    def _pooled_lattices(self, lattices: list[Lattice]) -> list[Lattice]:
+        """The positions between each convolution and its average pooling; none without pooling."""
+        if self.config.average_pool == 1:
+            return []
+        return [lattice.windowed(self._window)[0] for lattice in lattices[:-1]]

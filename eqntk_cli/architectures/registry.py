@@ -1,45 +1,48 @@
-"""From settings to kernels: the plain network's, and the group network's by the route asked for."""
+"""All architectures by the name that `architecture=` takes, and their kernels."""
 
-import importlib
-from types import ModuleType
+from typing import Any
 
+from eqntk_cli.architectures.base import Architecture
+from eqntk_cli.architectures.cnn import Cnn
+from eqntk_cli.architectures.mlp import Mlp
+from eqntk_cli.architectures.spherical import SphericalMlp
 from eqntk_cli.config.schema import ArchitectureConfig
 from eqntk_cli.domains.base import Domain
 from eqntk_cli.errors import ConfigError
-from eqntk_cli.groups.finite import FiniteGroup
-from eqntk_cli.groups.so3 import SO3
-from eqntk_cli.recursion.block import PairKernel
+from eqntk_cli.groups.base import Group
+from eqntk_cli.kernels.pair.base import PairKernel
 
-ARCHITECTURES = {
-    "mlp": "eqntk_cli.architectures.mlp",
-    "cnn": "eqntk_cli.architectures.cnn",
-    "spherical_mlp": "eqntk_cli.architectures.spherical",
-}
+ARCHITECTURES: dict[str, type[Architecture[Any]]] = {"mlp": Mlp, "cnn": Cnn, "spherical_mlp": SphericalMlp}
 
 
-def architecture_module(config: ArchitectureConfig) -> ModuleType:
-    """The file that builds this architecture.
+def get_architecture(config: ArchitectureConfig, dimension: int) -> Architecture[Any]:
+    """The architecture of the settings, for domains of this dimension (2: images, 3: signals on the sphere).
 
     Raises:
-        ConfigError: if there is no such architecture.
+        ConfigError: there is no such architecture, or it reads other domains.
     """
     if config.name not in ARCHITECTURES:
         raise ConfigError(f"architecture={config.name} is not known; expected {' | '.join(ARCHITECTURES)}")
-    return importlib.import_module(ARCHITECTURES[config.name])
+    architecture = ARCHITECTURES[config.name](config)
+    if architecture.dimension != dimension:
+        kind = {2: "images", 3: "signals on the sphere"}
+        legal = " | ".join(name for name, other in ARCHITECTURES.items() if other.dimension == dimension)
+        raise ConfigError(
+            f"architecture={config.name} needs {kind[architecture.dimension]}; expected {legal} for {kind[dimension]}."
+        )
+    return architecture
 
 
 def plain_kernel(config: ArchitectureConfig, domain: Domain) -> PairKernel:
     """The kernel of the plain network."""
-    return architecture_module(config).plain_kernel(config, domain)
+    return get_architecture(config, domain.dimension).plain_kernel(domain)
 
 
-def pair_kernel(
-    config: ArchitectureConfig, group: FiniteGroup | SO3, domain: Domain, route: str = "auto"
-) -> PairKernel:
+def pair_kernel(config: ArchitectureConfig, group: Group, domain: Domain, route: str = "auto") -> PairKernel:
     """The kernel of the group network.
 
     Raises:
         ConfigError: if the group does not act on the domain, or if `route=collapsed` is asked for where it does
             not hold.
     """
-    return architecture_module(config).pair_kernel(config, group, domain, route)
+    return get_architecture(config, domain.dimension).group_kernel(group, domain, route)

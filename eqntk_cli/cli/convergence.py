@@ -59,7 +59,7 @@ def _widths(text: str) -> tuple[int, ...]:
 def _measured(config: "Config", widths: tuple[int, ...]) -> "Study":
     import jax.numpy as jnp
 
-    from eqntk_cli.config.checks import check
+    from eqntk_cli.architectures.checks import check
     from eqntk_cli.data.registry import load_data
     from eqntk_cli.domains.samples import cast
     from eqntk_cli.models.convergence import study

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from eqntk_cli.cli.kernel_inputs import KernelInputs
     from eqntk_cli.config.schema import Config
     from eqntk_cli.kernels.gram.matrix import GramReport
-    from eqntk_cli.recursion.block import PairKernel
+    from eqntk_cli.kernels.pair.base import PairKernel
 
 Split = Literal["train", "test", "ood"]
 _ROUTES = ("auto", "collapsed", "recursion")

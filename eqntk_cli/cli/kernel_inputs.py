@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from eqntk_cli.config.checks import check, domain, layers
+from eqntk_cli.architectures.checks import check, check_network
 from eqntk_cli.config.schema import Config
 from eqntk_cli.errors import DataError
 from eqntk_cli.kernels.gram.archive import open_array
@@ -58,8 +58,7 @@ def from_arrays(config: Config, x1: Path, x2: Path | None) -> KernelInputs:
         from eqntk_cli.domains.pixels import PixelGrid
 
         where = PixelGrid(*shapes[0])
-    domain(config)
-    layers(config)
+    check_network(config)
     return KernelInputs(config, where, arrays[0], arrays[1] if x2 is not None else None)
 
 

@@ -170,7 +170,7 @@ def _checked(manifest: "Manifest") -> list[tuple["Job", "Config"]]:
     Raises:
         ConfigError: names the run.
     """
-    from eqntk_cli.config.checks import check
+    from eqntk_cli.architectures.checks import check
     from eqntk_cli.config.compose import compose
 
     runs = []

@@ -91,8 +91,8 @@ class _Composed:
 
 
 def _train(arguments: list[str]) -> None:
+    from eqntk_cli.architectures.checks import check
     from eqntk_cli.cli.hydra_main import run_hydra
-    from eqntk_cli.config.checks import check
     from eqntk_cli.config.compose import to_config
 
     composed = _Composed()
@@ -110,7 +110,7 @@ def _train(arguments: list[str]) -> None:
 
 def _train_in(folder: Path, overrides: list[str], config_dir: str | None) -> None:
     """Run in a folder of the user's choice: a new or empty one, or that of a run with the same settings."""
-    from eqntk_cli.config.checks import check
+    from eqntk_cli.architectures.checks import check
     from eqntk_cli.config.compose import compose
 
     if folder.exists() and not folder.is_dir():

@@ -1,73 +1,21 @@
 """Whether the settings of a run go together.
 
-Each value alone is in range already (`eqntk_cli.config.schema`). Here stands what involves several keys; it costs
-nothing, so it runs before anything is compiled or downloaded. What can only be known from the data themselves (the
-size of an image, the properties of a molecule) is checked where they are read.
+Each value alone is in range already (`eqntk_cli.config.schema`). Here stands what involves several keys and no more
+than their values; what groups and architectures must be asked for is in `eqntk_cli.architectures.checks`, which runs
+these rules too.
 """
 
 from collections.abc import Callable
 
-from eqntk_cli.config.schema import Config
+from eqntk_cli.config.schema import Config, DatasetConfig
 from eqntk_cli.errors import ConfigError
 
-PLANAR_GROUPS = ("c1", "c2", "c4", "d1", "d2", "d4")
-ROTATION_GROUPS = ("so3", "octahedral", "icosahedral", "cn")
-PLANAR_ARCHITECTURES = ("mlp", "cnn")
 MOLECULE_FAMILIES = ("qm9", "molecules")
 
 
-def check(config: Config) -> None:
-    """Refuse settings that cannot be run together.
-
-    Raises:
-        ConfigError: names the key, its value and what would be legal.
-    """
-    for rule in RULES:
-        rule(config)
-
-
-def domain(config: Config) -> None:
-    """Images go with planar groups and mlp or cnn, molecules with rotations of space and spherical_mlp."""
-    dataset, architecture, group = config.dataset, config.architecture, config.group
-    molecules = dataset.family in MOLECULE_FAMILIES
-    legal = ("spherical_mlp",) if molecules else PLANAR_ARCHITECTURES
-    groups = ROTATION_GROUPS if molecules else PLANAR_GROUPS
-    _one_of("architecture", architecture.name, legal, f"dataset={dataset.name}")
-    _one_of("group", group.name, groups, f"dataset={dataset.name} and architecture={architecture.name}")
-    if group.name == "cn":
-        _demand(
-            group.order is not None and group.order >= 1, "group.order", group.order, "a number of rotations for cn"
-        )
-    else:
-        _demand(group.order is None, "group.order", group.order, f"null with group={group.name}; only cn has an order")
-
-
-def layers(config: Config) -> None:
-    """Settings of an architecture that it does not have, or that contradict each other."""
-    arch = config.architecture
-    spherical = arch.name == "spherical_mlp"
-    if spherical:
-        _demand(
-            arch.bandlimit is not None and arch.bandlimit >= 1, "architecture.bandlimit", arch.bandlimit, "1 or more"
-        )
-    else:
-        for key, value, unset in (
-            ("bandlimit", arch.bandlimit, None),
-            ("band_limited", arch.band_limited, False),
-            ("per_atom", arch.per_atom, False),
-        ):
-            _demand(value == unset, f"architecture.{key}", value, f"{unset} with architecture={arch.name}")
-    if arch.name != "cnn":
-        _demand(arch.average_pool == 1, "architecture.average_pool", arch.average_pool, f"1 with {arch.name}")
-        _demand(arch.readout == "pool", "architecture.readout", arch.readout, f"pool with architecture={arch.name}")
-        return
-    _demand(arch.hidden_layers >= 1, "architecture.hidden_layers", arch.hidden_layers, "1 or more for a cnn")
-    window = arch.window  # refuses what is no window
-    if arch.skip:
-        keeps = arch.padding != "valid" and arch.stride == 1 and arch.average_pool == 1
-        sizes = f"padding={arch.padding} stride={arch.stride} average_pool={arch.average_pool}"
-        what = f"false with {sizes} window={window[0]}x{window[1]}"
-        _demand(keeps, "architecture.skip", arch.skip, f"{what}; a skip needs layers of one size (same or circular)")
+def is_molecular(dataset: DatasetConfig) -> bool:
+    """Whether the samples are molecules, which are moved in space; the others are images."""
+    return dataset.family in MOLECULE_FAMILIES
 
 
 def coupling(config: Config) -> None:
@@ -79,30 +27,6 @@ def coupling(config: Config) -> None:
         _demand(
             config.model.augmentation != "haar", "model.augmentation", config.model.augmentation, f"orbit {with_it}"
         )
-
-
-def augmentation(config: Config) -> None:
-    """A finite group has an orbit, so3 has samples, and the un-augmented ensemble is a control."""
-    model, group = config.model, config.group.name
-    if group == "so3":
-        _demand(
-            model.route != "augmented", "model.route", model.route, "auto with group=so3, which has no finite orbit"
-        )
-    if model.name != "augmented_ensemble":
-        return
-    if group == "so3":
-        _demand(
-            model.augmentation != "orbit",
-            "model.augmentation",
-            "orbit",
-            "haar with group=so3, which has no finite orbit",
-        )
-    else:
-        _demand(model.augmentation != "haar", "model.augmentation", "haar", f"orbit with the finite group {group}")
-    if model.augmentation == "none" and group != "c1":
-        control = config.role == "control" and config.control == "no_augmentation"
-        legal = "orbit, or role=control control=no_augmentation (or group=c1) for a run without augmentation"
-        _demand(control, "model.augmentation", "none", legal)
 
 
 def roles(config: Config) -> None:
@@ -133,13 +57,6 @@ def training(config: Config) -> None:
         training.ridge,
         "0 with an ensemble (model=ntk has it)",
     )
-    if training.step_group is not None:
-        groups = ROTATION_GROUPS if config.dataset.family in MOLECULE_FAMILIES else PLANAR_GROUPS
-        _one_of("training.step_group", training.step_group, groups, f"dataset={config.dataset.name}")
-    order, cyclic = training.step_group_order, training.step_group == "cn"
-    fine = order is not None and order >= 1 if cyclic else order is None
-    legal = f"{'a number of at least 1' if cyclic else 'null'} with training.step_group={training.step_group or 'null'}"
-    _demand(fine, "training.step_group_order", order, legal)
     if model.name == "ntk":
         needed = "with model=ntk, which predicts full-batch gradient descent on the mean squared error"
         _demand(training.optimizer == "gd", "training.optimizer", training.optimizer, f"gd {needed}")
@@ -170,7 +87,7 @@ def training(config: Config) -> None:
 def dataset(config: Config) -> None:
     """Keys of a data set that its kind does not have, or that need each other."""
     data = config.dataset
-    if data.family in MOLECULE_FAMILIES:
+    if is_molecular(data):
         _demand(data.image_size is None, "dataset.image_size", data.image_size, "null, molecules are no images")
         _demand(data.ood != "off_grid_rotation", "dataset.ood", data.ood, "noise | other_dataset for molecules")
         _demand(config.training.loss == "mse", "training.loss", config.training.loss, f"mse for dataset={data.name}")
@@ -188,7 +105,7 @@ def dataset(config: Config) -> None:
         _demand(data.ood_dataset is None, "dataset.ood_dataset", data.ood_dataset, legal)
 
 
-RULES: tuple[Callable[[Config], None], ...] = (domain, layers, coupling, augmentation, roles, training, dataset)
+RULES: tuple[Callable[[Config], None], ...] = (coupling, roles, training, dataset)
 
 
 def _one_of(key: str, value: str, legal: tuple[str, ...], given: str) -> None:

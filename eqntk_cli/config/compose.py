@@ -25,7 +25,7 @@ def compose(overrides: list[str], config_dir: str | None = None) -> Config:
     """The settings that `conf/config.yaml` and the overrides give, as plain objects.
 
     `config_dir` is a folder of the user's with further options of the config groups. Single values are in range;
-    whether they go together is `eqntk_cli.config.checks.check`.
+    whether they go together is `eqntk_cli.architectures.checks.check`.
 
     Raises:
         ConfigError: an unknown key or option, a value of the wrong type or out of range.

@@ -7,10 +7,12 @@ x and y; only rotation matrices cross the border of this file. Geiger and Smidt,
 networks, arXiv 2207.09453. Tables are made once, in double precision, whatever precision the run has.
 """
 
+import math
 from functools import cache, partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -53,6 +55,15 @@ def wigner_matrices(
         block = slice(degree * degree, (degree + 1) ** 2)
         table[..., block, block] = wigner_block(degree, angles)
     return table
+
+
+def rotated_signals(
+    rotations: Float[np.ndarray, "element 3 3"], x: Float[jax.Array, "sample coefficient channel"]
+) -> Float[jax.Array, "sample element feature"]:
+    """rho(g^-1) f for every rotation g, coefficients and channels in one axis: what a lifting layer reads."""
+    inverse = wigner_matrices(math.isqrt(x.shape[1]), rotations).transpose(0, 2, 1)
+    copies = jnp.einsum("gij,sjc->sgic", jnp.asarray(inverse, x.dtype), x)
+    return copies.reshape(*copies.shape[:2], -1)
 
 
 def wigner_block(degree: int, angles: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch m n"]:

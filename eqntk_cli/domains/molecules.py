@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from eqntk_cli.domains.sphere import Sphere, finite_rotations
-from eqntk_cli.groups.finite import FiniteGroup
+from eqntk_cli.domains.sphere import Sphere
 
 
 class AtomSignals(NamedTuple):
@@ -34,26 +33,22 @@ class Molecules:
         return (self.atoms, *self.sphere.shape)
 
     @property
-    def fan_in(self) -> float:
-        """Of a dense layer on one atom's signal, 4 pi C."""
-        return self.sphere.fan_in
+    def dimension(self) -> int:
+        """Of space."""
+        return 3
 
     @property
     def features(self) -> int:
         """The number of coefficients of one atom, all channels."""
         return self.sphere.features
 
-    def orbit(self, group: FiniteGroup, x: AtomSignals) -> AtomSignals:
-        """All copies rho(g) x: leaves (molecule, element, atom, ...).
+    def obstacle(self, matrices: Float[np.ndarray, "element 3 3"]) -> None:  # noqa: ARG002 (of the protocol)
+        """Every rotation of space moves molecules."""
+        return
 
-        Raises:
-            ConfigError: the group does not rotate the sphere, or has infinitely many elements.
-        """
-        return self.rotate(finite_rotations(group), x)
-
-    def rotate(self, rotations: Float[np.ndarray, "rotation 3 3"], x: AtomSignals) -> AtomSignals:
-        """rho(R) x for each rotation: leaves (molecule, rotation, atom, ...)."""
-        turned = jnp.moveaxis(self.sphere.rotate(rotations, x.signals), 2, 1)
+    def move(self, matrices: Float[np.ndarray, "element 3 3"], x: AtomSignals) -> AtomSignals:
+        """rho(R) x for each rotation: leaves (molecule, element, atom, ...)."""
+        turned = jnp.moveaxis(self.sphere.move(matrices, x.signals), 2, 1)
         mask = jnp.broadcast_to(jnp.asarray(x.mask)[:, None], turned.shape[:3])
         return AtomSignals(turned, mask)
 

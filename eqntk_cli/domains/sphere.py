@@ -13,9 +13,6 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from eqntk_cli.domains.harmonics import wigner_matrices
-from eqntk_cli.errors import ConfigError
-from eqntk_cli.groups.finite import FiniteGroup
-from eqntk_cli.groups.so3 import SO3
 
 
 @dataclass(frozen=True)
@@ -32,30 +29,39 @@ class Sphere:
 
     @property
     def fan_in(self) -> float:
-        """4 pi C."""
-        return 4 * math.pi * self.channels
+        """Of a dense layer on the whole signal, 4 pi C."""
+        return dense_fan_in(self.channels)
+
+    @property
+    def sphere(self) -> "Sphere":
+        """Itself: a sample is one signal."""
+        return self
+
+    @property
+    def atoms(self) -> None:
+        """A sample is no set of atoms."""
+        return
+
+    @property
+    def dimension(self) -> int:
+        """Of space."""
+        return 3
 
     @property
     def features(self) -> int:
         """The number of coefficients of all channels."""
         return self.bandlimit**2 * self.channels
 
-    def orbit(
-        self, group: FiniteGroup, x: Float[Array, "sample coefficient channel"]
-    ) -> Float[Array, "sample element coefficient channel"]:
-        """All copies rho(g) x.
+    def obstacle(self, matrices: Float[np.ndarray, "element 3 3"]) -> None:  # noqa: ARG002 (of the protocol)
+        """Every rotation maps the sphere onto itself."""
+        return
 
-        Raises:
-            ConfigError: the group does not rotate the sphere, or has infinitely many elements.
-        """
-        return self.rotate(finite_rotations(group), x)
-
-    def rotate(
-        self, rotations: Float[np.ndarray, "rotation 3 3"], x: Float[Array, "*sample coefficient channel"]
-    ) -> Float[Array, "*sample rotation coefficient channel"]:
+    def move(
+        self, matrices: Float[np.ndarray, "element 3 3"], x: Float[Array, "*sample coefficient channel"]
+    ) -> Float[Array, "*sample element coefficient channel"]:
         """rho(R) x for each rotation: coefficients D(R) x."""
         x = jnp.asarray(x)
-        wigner = jnp.asarray(wigner_matrices(self.bandlimit, rotations), x.dtype)
+        wigner = jnp.asarray(wigner_matrices(self.bandlimit, matrices), x.dtype)
         return jnp.einsum("rij,...jc->...ric", wigner, x)
 
     def sites(self, x: Float[Array, "sample coefficient channel"]) -> Float[Array, "sample coefficient channel"]:
@@ -63,22 +69,9 @@ class Sphere:
 
         A linear layer divides by sites times channels, L^2 C; the factor L^2/(4 pi) turns that into 4 pi C.
         """
-        return x * math.sqrt(self.bandlimit**2 / (4 * math.pi))
+        return x * math.sqrt(self.features / self.fan_in)
 
 
-def finite_rotations(group: FiniteGroup | SO3) -> Float[np.ndarray, "element 3 3"]:
-    """The rotation matrices of a finite group of rotations.
-
-    Raises:
-        ConfigError: the group does not rotate the sphere, or has infinitely many elements.
-    """
-    if isinstance(group, SO3):
-        raise ConfigError(
-            "group=so3 has no finite orbit; use model.augmentation=haar (sampled rotations), or a finite subgroup: "
-            "octahedral | icosahedral | cn."
-        )
-    if group.matrices.shape[1:] != (3, 3):
-        raise ConfigError(
-            f"group={group.name} does not act on the sphere; expected so3 | octahedral | icosahedral | cn."
-        )
-    return group.matrices
+def dense_fan_in(channels: int) -> float:
+    """4 pi C, by which the inner product of coefficients is a mean over the sphere and the channels."""
+    return 4 * math.pi * channels

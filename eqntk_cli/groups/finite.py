@@ -6,20 +6,29 @@ representation, with which a domain moves its points: integer 2x2 matrices on (r
 groups of the plane, real 3x3 rotation matrices on (x, y, z) for groups of the sphere.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Int, Num
+from jaxtyping import Float, Int, Num
+from typing_extensions import override
+
+from eqntk_cli.errors import ConfigError
+from eqntk_cli.groups.base import Group, Space
+from eqntk_cli.groups.quadrature import Quadrature
 
 
 @dataclass(frozen=True, eq=False)
-class FiniteGroup:
+class FiniteGroup(Group):
     """A group with finitely many elements; index 0 is the identity.
 
     `name` is its name in `group=`; `elements` are printable names of the elements; `matrices` is the
     defining representation, one matrix per element.
     """
+
+    finite: ClassVar[bool] = True
 
     name: str
     elements: tuple[str, ...]
@@ -29,6 +38,50 @@ class FiniteGroup:
     def order(self) -> int:
         """The number of elements |G|."""
         return len(self.elements)
+
+    @property
+    def dimension(self) -> int:
+        """Of the matrices."""
+        return self.matrices.shape[1]
+
+    @property
+    def trivial(self) -> "FiniteGroup":
+        """The identity alone, in the same representation."""
+        return FiniteGroup("c1", ("e",), np.eye(self.dimension)[None])
+
+    @property
+    def mean(self) -> Quadrature:
+        """The mean over the elements."""
+        return Quadrature(self.matrices, np.full(self.order, 1 / self.order))
+
+    def listed(self) -> "FiniteGroup":
+        """The group itself."""
+        return self
+
+    @override
+    def representatives(self, count: int, seed: int) -> "FiniteGroup":
+        """The group itself, whatever number would do."""
+        return self
+
+    @override
+    def random_elements(self, count: int, seed: int) -> Float[np.ndarray, "count dim dim"]:
+        """None are drawn.
+
+        Raises:
+            ConfigError: always; the whole orbit is at hand.
+        """
+        raise ConfigError(
+            f"model.augmentation=haar samples a continuous group; group={self.name} is finite. Use "
+            "model.augmentation=orbit"
+        )
+
+    @override
+    def rules(self, degree: int) -> Iterator[Quadrature]:
+        """The mean over the elements alone."""
+        yield self.mean
+
+    def _obstacle(self, space: Space) -> str | None:
+        return super()._obstacle(space) or space.obstacle(self.matrices)
 
     @cached_property
     def product(self) -> Int[np.ndarray, "element element"]:

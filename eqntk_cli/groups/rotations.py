@@ -1,42 +1,30 @@
 """Finite groups of rotations of space: octahedral (24), icosahedral (60) and C_n about the z axis.
 
-Each is a `FiniteGroup` whose matrices are 3x3 rotations of (x, y, z), written in closed form (no products of
-generators, so no rounding builds up). A rotation R moves a signal on the sphere by (rho(R) f)(n) = f(R^-1 n).
-The rotations that keep a cube are the signed permutation matrices of determinant 1; those that keep an
-icosahedron are the 120 icosians (unit quaternions) up to sign; see Conway and Smith, On Quaternions and
-Octonions (2003), chapter 3.
+Each is a `FiniteGroup` whose matrices are 3x3 rotations of (x, y, z). A rotation R moves a signal on the sphere by
+(rho(R) f)(n) = f(R^-1 n). The rotations that keep an icosahedron are the 120 icosians (unit quaternions) up to sign,
+see Conway and Smith, On Quaternions and Octonions (2003), chapter 3; scipy's icosahedron stands a quarter turn about
+z away from this one.
 """
 
 import itertools
 import math
 
 import numpy as np
-from jaxtyping import Float
+from scipy.spatial.transform import Rotation
 
-from eqntk_cli.errors import ConfigError
 from eqntk_cli.groups.finite import FiniteGroup
 
 
 def cyclic_about_z(order: int) -> FiniteGroup:
-    """C_n: rotations about the z axis by multiples of 360/n degrees.
-
-    Raises:
-        ConfigError: the order is smaller than 1.
-    """
-    if order < 1:
-        raise ConfigError(f"group.order={order} is not possible; expected a whole number of at least 1.")
-    angles = 2 * math.pi * np.arange(order) / order
-    return _group(f"c{order}_z", np.stack([_about_z(angle) for angle in angles]))
+    """C_n: rotations about the z axis by multiples of 360/n degrees, n of at least 1."""
+    return _group(f"c{order}_z", Rotation.create_group(f"C{order}").as_matrix())
 
 
 def octahedral() -> FiniteGroup:
-    """The 24 rotations that map a cube with faces across the axes to itself."""
-    signed = [
-        np.diag(signs) @ np.eye(3)[list(order)]
-        for order in itertools.permutations(range(3))
-        for signs in itertools.product((1.0, -1.0), repeat=3)
-    ]
-    return _group("octahedral", np.stack([matrix for matrix in signed if np.linalg.det(matrix) > 0]))
+    """The 24 rotations that map a cube with faces across the axes to itself: signed permutation matrices."""
+    matrices = list(Rotation.create_group("O").as_matrix().round() + 0.0)  # no -0
+    matrices.sort(key=_permutation_and_signs)
+    return _group("octahedral", np.stack(matrices))
 
 
 def icosahedral() -> FiniteGroup:
@@ -51,24 +39,11 @@ def icosahedral() -> FiniteGroup:
         for signs in itertools.product((1.0, -1.0), repeat=3)
     ]
     one_of_each_pair = [q for q in [*units, *halves, *mixed] if q[np.flatnonzero(q)[0]] > 0]
-    return _group("icosahedral", np.stack([rotation_from_quaternion(q) for q in one_of_each_pair]))
+    return _group("icosahedral", Rotation.from_quat(one_of_each_pair, scalar_first=True).as_matrix())
 
 
-def rotation_from_quaternion(quaternion: Float[np.ndarray, " 4"]) -> Float[np.ndarray, "3 3"]:
-    """The rotation v -> q v q* of a unit quaternion q = (w, x, y, z)."""
-    w, x, y, z = quaternion
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
-    )
-
-
-def _about_z(angle: float) -> np.ndarray:
-    cos, sin = math.cos(angle), math.sin(angle)
-    return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
+def _permutation_and_signs(matrix: np.ndarray) -> tuple[float, ...]:
+    return (*np.abs(matrix).argmax(axis=1), *-matrix.sum(axis=1))
 
 
 def _is_even(order: tuple[int, ...]) -> bool:

@@ -6,16 +6,17 @@ b_std^2. Both use `weight_scale`, so that a gain or a fan-in cannot be right in 
 """
 
 import math
-from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from eqntk_cli.domains.support import Support
+from eqntk_cli.layers.base import Layer
+from eqntk_cli.recursion.state import State
 
 
-class Linear(nn.Module):
+class Linear(Layer):
     """A linear layer with NTK parameterisation.
 
     `support` says what each output site reads, `features` is the number of output channels (finite width only),
@@ -34,16 +35,17 @@ class Linear(nn.Module):
         normal = nn.initializers.normal(1.0)
         weight = self.param("weight", normal, (read.shape[-1], self.features), x.dtype)
         bias = self.param("bias", normal, (self.features,), x.dtype)
-        return self.weight_scale(read.shape[-1]) * (read @ weight) + self.b_std * bias
+        return weight_scale(self.W_std, read.shape[-1]) * (read @ weight) + self.b_std * bias
 
-    def kernel(self, state: Any) -> Any:
+    def kernel(self, state: State) -> State:
         """The recursion; the sum over fan_in weights of variance weight_scale^2 is W_std^2 times a mean."""
         fan_in = self.support.taps
-        return state.linear(self.support, fan_in * self.weight_scale(fan_in) ** 2, self.b_std**2)
+        return state.linear(self.support, fan_in * weight_scale(self.W_std, fan_in) ** 2, self.b_std**2)
 
-    def weight_scale(self, fan_in: int) -> float:
-        """The factor in front of standard normal weights."""
-        return self.W_std / math.sqrt(fan_in)
+    @property
+    def sites(self) -> int:
+        """One per row of the table."""
+        return len(self.support.table)
 
     def _read(self, x: Float[Array, "sample site channel"]) -> Float[Array, "sample out read"]:
         """The taps of every output site beside each other."""
@@ -53,3 +55,8 @@ class Linear(nn.Module):
         if (table < 0).any():
             x = jnp.pad(x, [(0, 0), (0, 1), (0, 0)])  # index -1 reads these zeros
         return x[:, table].reshape(x.shape[0], len(table), -1)
+
+
+def weight_scale(W_std: float, fan_in: int) -> float:
+    """The factor in front of standard normal weights: the one expression of gain and fan-in."""
+    return W_std / math.sqrt(fan_in)

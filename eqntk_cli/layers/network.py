@@ -5,21 +5,36 @@ sequence only, so two networks whose layers have parameters of the same shapes s
 they get the same key: this is what couples a plain network to a group network.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import flax.linen as nn
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from eqntk_cli.domains.base import Domain
+from eqntk_cli.domains.molecules import AtomSignals
 from eqntk_cli.domains.samples import Samples, take
+from eqntk_cli.layers.base import Layer
+from eqntk_cli.recursion.state import State
 
 Params = Any  # pytree of arrays
 
 
-class _Sequence(nn.Module):
+class Network(Protocol):
+    """What trains, and what is compared with the recursion; the output is one vector per sample."""
+
+    def init(self, key: Array, x: Samples) -> Params:
+        """Parameters drawn from N(0, 1); `x` gives shape and precision, one sample is enough."""
+
+    def apply(self, params: Params, x: Samples) -> Float[Array, "sample output"]:
+        """The finite network."""
+
+
+class _Modules(nn.Module):
     """The layers one after another."""
 
-    layers: tuple[nn.Module, ...]
+    layers: tuple[Layer, ...]
 
     def __call__(self, x: Float[Array, "sample site channel"]) -> Float[Array, "sample site_out channel_out"]:
         for layer in self.layers:
@@ -27,13 +42,13 @@ class _Sequence(nn.Module):
         return x
 
 
-class Network:
-    """Layers on the signals of a domain; the output is one vector per sample."""
+class Sequential:
+    """Layers on the signals of a domain."""
 
-    def __init__(self, domain: Domain, layers: tuple[nn.Module, ...]) -> None:
+    def __init__(self, domain: Domain, layers: tuple[Layer, ...]) -> None:
         self.domain = domain
         self.layers = layers
-        self._module = _Sequence(layers)
+        self._module = _Modules(layers)
 
     def init(self, key: Array, x: Samples) -> Params:
         """Parameters drawn from N(0, 1); `x` gives shape and precision, one sample is enough."""
@@ -44,8 +59,38 @@ class Network:
         output: Array = self._module.apply({"params": params}, self.domain.sites(x))  # type: ignore[assignment]
         return output[:, 0, :]
 
-    def kernel(self, state: Any) -> Any:
+    def kernel(self, state: State) -> State:
         """The kernel recursion, from a state of the input to the state of the output."""
         for layer in self.layers:
             state = layer.kernel(state)
         return state
+
+
+class SumOverAtoms:
+    """A network on molecules, f(molecule) = sum_i m_i f_theta(signal of atom i); padding atoms have m_i = 0.
+
+    `atom` is the network on the signal of one atom, shared by all atoms, or (`per_atom`) with parameters of its own for
+    every atom index, which is what the published code does and is not invariant under a permutation of atoms.
+    """
+
+    def __init__(self, atom: Sequential, per_atom: bool) -> None:
+        self.atom = atom
+        self.per_atom = per_atom
+
+    def init(self, key: Array, x: AtomSignals) -> Params:
+        """Parameters from N(0, 1), with a leading axis over atom indices if they are separate."""
+        one = jnp.asarray(x.signals)[0, :1]
+        if self.per_atom:
+            keys = jax.random.split(key, x.signals.shape[1])
+            return jax.vmap(self.atom.init, in_axes=(0, None))(keys, one)
+        return self.atom.init(key, one)
+
+    def apply(self, params: Params, x: AtomSignals) -> Float[Array, "molecule output"]:
+        """The finite network."""
+        signals, mask = jnp.asarray(x.signals), jnp.asarray(x.mask)
+        if self.per_atom:
+            outputs = jax.vmap(self.atom.apply, in_axes=(0, 1), out_axes=1)(params, signals)
+        else:
+            flat = signals.reshape(-1, *signals.shape[2:])
+            outputs = self.atom.apply(params, flat).reshape(*signals.shape[:2], -1)
+        return jnp.einsum("ma,mao->mo", mask.astype(outputs.dtype), outputs)

@@ -10,10 +10,10 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from eqntk_cli.domains.base import Domain, Rotatable
+from eqntk_cli.domains.base import Domain
 from eqntk_cli.domains.samples import Samples, concatenate, count, take
+from eqntk_cli.groups.base import Group
 from eqntk_cli.groups.finite import FiniteGroup
-from eqntk_cli.groups.so3 import SO3
 from eqntk_cli.kernels.gram.sides import samples_digest
 from eqntk_cli.targets.representation import INVARIANT, Representation
 
@@ -40,7 +40,7 @@ class Orbit:
         """All copies of all samples, (sample·element, ...)."""
         if self.group.order == 1:
             return x
-        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), self.domain.orbit(self.group, x))
+        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), self.group.orbit(self.domain, x))
 
     def identity(self, x: Samples) -> str:
         """What tells `samples(x)` from other copies, on any device: `x` and the group instead of the copies themselves.
@@ -63,16 +63,20 @@ class HaarCopies:
     Each sample has other rotations, so that the sampling error falls with samples times copies.
     """
 
-    group: SO3
-    domain: Rotatable
+    group: Group
+    domain: Domain
     copies: int
     seed: int
     representation: Representation = INVARIANT  # of the targets
 
     def samples(self, x: Samples) -> Samples:
-        """All copies of all samples, (sample·copy, ...)."""
+        """All copies of all samples, (sample·copy, ...).
+
+        Raises:
+            ConfigError: the group is finite; its whole orbit is at hand.
+        """
         rotations = self._drawn(count(x))
-        moved = [self.domain.rotate(rotations[i], take(x, slice(i, i + 1))) for i in range(count(x))]
+        moved = [self.domain.move(rotations[i], take(x, slice(i, i + 1))) for i in range(count(x))]
         return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), concatenate(moved))
 
     def targets(self, y: Float[Any, "sample output"]) -> Float[Any, "copy output"]:
@@ -80,18 +84,4 @@ class HaarCopies:
         return self.representation.moved(y, self._drawn(len(y))).reshape(-1, y.shape[1])
 
     def _drawn(self, samples: int) -> Float[np.ndarray, "sample copy 3 3"]:
-        drawn = np.asarray(self.group.haar_rotations(jax.random.key(self.seed), self.copies * samples))
-        return drawn.reshape(samples, self.copies, 3, 3)
-
-
-def trivial(group: FiniteGroup | SO3) -> FiniteGroup:
-    """The group of the identity alone, in the same representation: no augmentation."""
-    dimension = 3 if isinstance(group, SO3) else group.matrices.shape[1]
-    return FiniteGroup("c1", ("e",), np.eye(dimension)[None])
-
-
-def sampled_rotations(group: SO3, key: Any, count: int) -> FiniteGroup:
-    """The identity and `count` - 1 rotations drawn from the Haar measure, as a list of elements (not a group)."""
-    drawn = np.asarray(group.haar_rotations(key, max(count - 1, 1)))[: count - 1]
-    names = ("e", *(f"R{index}" for index in range(1, count)))
-    return FiniteGroup("haar", names, np.concatenate([np.eye(3)[None], drawn]))
+        return self.group.random_elements(self.copies * samples, self.seed).reshape(samples, self.copies, 3, 3)

@@ -15,15 +15,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from eqntk_cli.architectures.registry import architecture_module, pair_kernel, plain_kernel
+from eqntk_cli.architectures.registry import get_architecture
 from eqntk_cli.config.schema import Config
 from eqntk_cli.domains.base import Domain
 from eqntk_cli.domains.samples import Samples
 from eqntk_cli.groups.registry import get_group
+from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
 from eqntk_cli.layers.network import Network
 from eqntk_cli.models.empirical import empirical_nngp, empirical_ntk, method_that_fits
 from eqntk_cli.models.ensemble import member_key
-from eqntk_cli.recursion.block import KernelBlock, PairKernel
 
 OUTPUTS = 8  # of one network: independent samples of the same NNGP
 _BLOCK = 8  # members at a time
@@ -71,19 +71,19 @@ def study(
 ) -> Study:
     """Empirical kernels of group and plain networks at all widths against their recursions."""
     group = get_group(config.group)
-    module = architecture_module(config.architecture)
+    architecture = get_architecture(config.architecture, domain.dimension)
     kernels: dict[str, PairKernel] = {
-        "group": pair_kernel(config.architecture, group, domain, config.model.route),
-        "plain": plain_kernel(config.architecture, domain),
+        "group": architecture.group_kernel(group, domain, config.model.route),
+        "plain": architecture.plain_kernel(domain),
     }
     rows: list[Convergence] = []
     for name, kernel in kernels.items():
         block = KernelBlock(*(np.asarray(values) for values in jax.jit(kernel.block)(x, x)))
         for width in widths:
             if name == "group":
-                network = module.group_network(config.architecture, group, domain, width, OUTPUTS)
+                network = architecture.group_network(group, domain, width, OUTPUTS)
             else:
-                network = module.plain_network(config.architecture, domain, width, OUTPUTS)
+                network = architecture.plain_network(domain, width, OUTPUTS)
             samples = _empirical(network, x, config.model.members, config.seed, stream=width)
             rows += [
                 _compare(name, kernel, width, samples[kernel], values) for kernel, values in block._asdict().items()

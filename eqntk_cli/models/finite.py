@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from eqntk_cli.architectures.registry import architecture_module
+from eqntk_cli.architectures.registry import get_architecture
 from eqntk_cli.layers.network import Network
 from eqntk_cli.models.augmentation import HaarCopies, Orbit
 from eqntk_cli.models.ensemble import FiniteEnsemble
@@ -18,12 +18,12 @@ _SHARED_STREAM = 0
 def gcnn_ensemble(setting: Setting) -> FiniteEnsemble:
     """Group networks on the original data; where every member is invariant, the samples themselves are enough."""
     config, outputs = setting.config, setting.train_y.shape[1]
-    module = architecture_module(config.architecture)
+    architecture = get_architecture(config.architecture, setting.data.domain.dimension)
 
     def network(width: int) -> Network:
-        return module.group_network(config.architecture, setting.group, setting.data.domain, width, outputs)
+        return architecture.group_network(setting.group, setting.data.domain, width, outputs)
 
-    exact = module.equivariant(config.architecture, setting.group, setting.data.domain)
+    exact = architecture.equivariant(setting.group, setting.data.domain)
     evaluation = setting.untouched if exact else setting.orbit
     return _ensemble(setting, network, training=setting.untouched, evaluation=evaluation, invariant=True)
 
@@ -31,10 +31,10 @@ def gcnn_ensemble(setting: Setting) -> FiniteEnsemble:
 def augmented_ensemble(setting: Setting) -> FiniteEnsemble:
     """Plain networks on the orbit of the data (or on the data alone: the control)."""
     config, outputs = setting.config, setting.train_y.shape[1]
-    module = architecture_module(config.architecture)
+    architecture = get_architecture(config.architecture, setting.data.domain.dimension)
 
     def network(width: int) -> Network:
-        return module.plain_network(config.architecture, setting.data.domain, width, outputs)
+        return architecture.plain_network(setting.data.domain, width, outputs)
 
     return _ensemble(setting, network, setting.augmentation, evaluation=setting.orbit, invariant=False)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from eqntk_cli.domains.samples import Samples, count
 from eqntk_cli.kernels.gram.matrix import Engine, Kept, gram
-from eqntk_cli.recursion.block import KernelBlock, PairKernel
+from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
 
 
 class OnPairs(Protocol):

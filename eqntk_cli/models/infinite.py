@@ -17,13 +17,12 @@ from jaxtyping import Float
 
 from eqntk_cli.domains.samples import count, take
 from eqntk_cli.errors import ConfigError
-from eqntk_cli.groups.finite import FiniteGroup
 from eqntk_cli.kernels.dynamics.prediction import InfiniteEnsemble, fit
 from eqntk_cli.kernels.dynamics.spectrum import Schedule, describe
+from eqntk_cli.kernels.pair.base import KernelBlock
 from eqntk_cli.models.base import KERNEL_SHARE, KernelPrediction
 from eqntk_cli.models.relative import direct, direct_pairs
 from eqntk_cli.models.setting import Setting
-from eqntk_cli.recursion.block import KernelBlock
 
 _PROBES = 8  # test samples on which the invariance of the mean is measured
 
@@ -80,7 +79,7 @@ class InfiniteModel:
         """The kernels that are followed."""
         if self.setting.config.model.route == "augmented":
             return ("plain",)
-        return ("group", "plain") if isinstance(self.setting.group, FiniteGroup) else ("group",)
+        return ("group", "plain") if self.setting.group.finite else ("group",)
 
     @cached_property
     def kernels(self) -> dict[str, Kernels]:
@@ -136,7 +135,7 @@ class InfiniteModel:
         group is invariant up to rounding.
         """
         setting = self.setting
-        if isinstance(setting.group, FiniteGroup):
+        if setting.group.finite:
             return None
         unmoved = take(setting.relative.rest_x, slice(self._probes))
         probes, copies = setting.orbit.samples(unmoved), {"x1": setting.orbit.identity(unmoved)}

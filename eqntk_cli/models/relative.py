@@ -15,9 +15,9 @@ from jaxtyping import Float
 
 from eqntk_cli.domains.samples import Samples, count
 from eqntk_cli.groups.finite import FiniteGroup
+from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
 from eqntk_cli.models.augmentation import Orbit
 from eqntk_cli.models.grams import Grams
-from eqntk_cli.recursion.block import KernelBlock, PairKernel
 
 
 class Parts(NamedTuple):

@@ -7,7 +7,6 @@ they are therefore made here and nowhere else.
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -17,14 +16,14 @@ from eqntk_cli.config.schema import Config, GroupConfig
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.domains.samples import Samples, cast, concatenate, count, take
 from eqntk_cli.errors import ConfigError, NumericalError
+from eqntk_cli.groups.base import Group
 from eqntk_cli.groups.finite import FiniteGroup
 from eqntk_cli.groups.registry import get_group
-from eqntk_cli.groups.so3 import SO3
 from eqntk_cli.kernels.dynamics.spectrum import stability_limit
-from eqntk_cli.models.augmentation import EVALUATION_ROTATIONS, HaarCopies, Orbit, sampled_rotations, trivial
+from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
+from eqntk_cli.models.augmentation import EVALUATION_ROTATIONS, HaarCopies, Orbit
 from eqntk_cli.models.grams import Grams
 from eqntk_cli.models.relative import RelativeKernels
-from eqntk_cli.recursion.block import KernelBlock, PairKernel
 from eqntk_cli.targets.task import Task
 from eqntk_cli.training.objective import Objective
 from eqntk_cli.training.schedule import Batches, record_steps
@@ -41,16 +40,14 @@ class Setting:
     grams: Grams = field(default_factory=Grams)
 
     @cached_property
-    def group(self) -> FiniteGroup | SO3:
+    def group(self) -> Group:
         """The symmetry group."""
         return get_group(self.config.group)
 
     @cached_property
     def listed_group(self) -> FiniteGroup:
         """The group as a list of elements; for SO(3) the identity and a stated number of sampled rotations."""
-        if isinstance(self.group, FiniteGroup):
-            return self.group
-        return sampled_rotations(self.group, jax.random.key(_ROTATION_SEED), EVALUATION_ROTATIONS)
+        return self.group.representatives(EVALUATION_ROTATIONS, _ROTATION_SEED)
 
     @cached_property
     def train_x(self) -> Samples:
@@ -119,11 +116,6 @@ class Setting:
         if self.config.model.augmentation == "none":
             return self.untouched
         if self.config.model.augmentation == "haar":
-            if not isinstance(self.group, SO3):
-                raise ConfigError(
-                    f"model.augmentation=haar samples a continuous group; group={self.group.name} is finite. Use "
-                    "model.augmentation=orbit"
-                )
             data, model = self.data, self.config.model
             return HaarCopies(self.group, data.domain, model.haar_samples, self.config.seed, data.representation)
         return self.orbit
@@ -131,7 +123,7 @@ class Setting:
     @cached_property
     def untouched(self) -> Orbit:
         """The identity alone."""
-        return Orbit(trivial(self.group), self.data.domain, self.data.representation)
+        return Orbit(self.listed_group.trivial, self.data.domain, self.data.representation)
 
     @cached_property
     def limit(self) -> float:
@@ -167,7 +159,7 @@ class Setting:
     @cached_property
     def collapse_holds(self) -> bool:
         """Whether the plain kernel is invariant, T(g x, g x') = T(x, x'), and the group kernel its mean."""
-        return isinstance(self.group, FiniteGroup) and self.pair.collapses
+        return self.group.finite and self.pair.collapses
 
     @property
     def augmented_train(self) -> KernelBlock:

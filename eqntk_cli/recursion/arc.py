@@ -21,23 +21,35 @@ _FLOAT64_DEGREE = 13
 
 def arccos(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """The angle in [0, pi] whose cosine is `x`; arguments outside [-1, 1] count as the nearest end."""
-    outer, angle = _reduced_arcsin(x)
-    near_end = jnp.where(x < 0, np.pi - 2 * angle, 2 * angle)
-    return jnp.where(outer, near_end, np.pi / 2 - jnp.where(x < 0, -angle, angle))
+    outer, angle = _reduced_arcsin(x, 1 - jnp.abs(x))
+    return _arccos(x, outer, angle)
+
+
+def arccos_and_supplement(
+    x: Float[Array, "..."], deficit: Float[Array, "..."]
+) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    """Arccos(x) and arccos(-x); `deficit` is 1 - |x|, known more precisely perhaps than by subtraction."""
+    outer, angle = _reduced_arcsin(x, deficit)
+    return _arccos(x, outer, angle), _arccos(-x, outer, angle)
 
 
 def arcsin(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """The angle in [-pi/2, pi/2] whose sine is `x`; arguments outside [-1, 1] count as the nearest end."""
-    outer, angle = _reduced_arcsin(x)
+    outer, angle = _reduced_arcsin(x, 1 - jnp.abs(x))
     size = jnp.where(outer, np.pi / 2 - 2 * angle, angle)
     return jnp.where(x < 0, -size, size)
 
 
-def _reduced_arcsin(x: Float[Array, "..."]) -> tuple[Array, Float[Array, "..."]]:
-    """Whether |x| > 1/2, and arcsin(sqrt z)."""
+def _arccos(x: Float[Array, "..."], outer: Array, angle: Float[Array, "..."]) -> Float[Array, "..."]:
+    near_end = jnp.where(x < 0, np.pi - 2 * angle, 2 * angle)
+    return jnp.where(outer, near_end, np.pi / 2 - jnp.where(x < 0, -angle, angle))
+
+
+def _reduced_arcsin(x: Float[Array, "..."], deficit: Float[Array, "..."]) -> tuple[Array, Float[Array, "..."]]:
+    """Whether |x| > 1/2, and arcsin(sqrt z); `deficit` is 1 - |x|."""
     size = jnp.minimum(jnp.abs(x), 1)
     outer = size > 0.5
-    z = jnp.where(outer, (1 - size) / 2, size * size)
+    z = jnp.where(outer, jnp.maximum(deficit, 0) / 2, size * size)
     root = jnp.where(outer, jnp.sqrt(z), size)
     t = 8 * z - 1
     first, *rest = _coefficients(_FLOAT64_DEGREE if size.dtype == jnp.float64 else _FLOAT32_DEGREE)

@@ -7,52 +7,54 @@ nonlinearities need.
 """
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from eqntk_cli.domains.support import Support
-from eqntk_cli.recursion.activations.base import Activation
-from eqntk_cli.recursion.table import InputState, TableState, read_taps
+from eqntk_cli.recursion.activations.base import Activation, squared_distance
+from eqntk_cli.recursion.table import InputState, TableState, pairs_averaged, read_taps
 
 
 @dataclass(frozen=True)
 class SelfTableState(TableState):
     """As `TableState`, but `variance1` and `variance2` are K(x, x) over pairs of sites: (sample, site, site')."""
 
-    def average_variance(
-        self, values: Float[Array, "sample site1 site2"], support: Support, which: int
-    ) -> Float[Array, "sample out1 out2"]:
-        """Mean over the taps, both sites moved by the same tap."""
-        del which
-        return self.average(values[:, None], support)[:, 0]
-
-    def across(
-        self, variance1: Float[Array, "sample1 site site"], variance2: Float[Array, "sample2 site site"]
-    ) -> tuple[Float[Array, "sample1 1 site1 1"], Float[Array, "1 sample2 1 site2"]]:
-        """The variances are the diagonals."""
-        return super().across(_diagonal(variance1), _diagonal(variance2))
-
-    def activate(self, activation: Activation) -> "SelfTableState":
-        """A nonlinearity at every site, for the covariances of each sample with itself too."""
-        assert self.variance1 is not None, "a nonlinearity after pooling"
-        assert self.variance2 is not None, "a nonlinearity after pooling"
-        variance1, variance2 = (_activated(values, activation) for values in (self.variance1, self.variance2))
-        dual = activation.dual(self.nngp, *self.across(self.variance1, self.variance2))
-        ntk = None if self.ntk is None else self.ntk * dual.derivative
-        return replace(self, nngp=dual.value, ntk=ntk, variance1=variance1, variance2=variance2)
-
-    def average_windows(self, support: Support) -> "SelfTableState":
-        """Average pooling: a mean over the windows of both sites, each over its own."""
-        assert self.variance1 is not None, "average pooling after pooling"
-        assert self.variance2 is not None, "average pooling after pooling"
+    def averaged(self, support: Support) -> Self:
+        """Mean over the taps, of the covariances of each sample with itself too."""
         return replace(
             self,
+            nngp=pairs_averaged(self.nngp, support),
+            ntk=pairs_averaged(self.ntk, support),
+            variance1=pairs_averaged(self.variance1[:, None], support)[:, 0],
+            variance2=pairs_averaged(self.variance2[:, None], support)[:, 0],
+            distance=self._distance_averaged(support),
+        )
+
+    def across(self) -> tuple[Float[Array, "sample1 1 site1 1"], Float[Array, "1 sample2 1 site2"]]:
+        """The variances are the diagonals."""
+        return _diagonal(self.variance1)[:, None, :, None], _diagonal(self.variance2)[None, :, None, :]
+
+    def variance_activated(
+        self, variance: Float[Array, "sample site site"], activation: Activation
+    ) -> Float[Array, "sample site site"]:
+        """The covariances of a sample with itself."""
+        return _activated(variance, activation)
+
+    def pool_windows(self, support: Support) -> Self:
+        """Average pooling: a mean over the windows of both sites, each over its own.
+
+        The distance of two means is no mean of distances: it starts again from K and the variances.
+        """
+        pooled = replace(
+            self,
             nngp=_over_windows(self.nngp, support),
-            ntk=None if self.ntk is None else _over_windows(self.ntk, support),
+            ntk=_over_windows(self.ntk, support),
             variance1=_over_windows(self.variance1[:, None], support)[:, 0],
             variance2=_over_windows(self.variance2[:, None], support)[:, 0],
         )
+        return replace(pooled, distance=squared_distance(pooled.nngp, *pooled.across()))
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class SelfInputState(InputState):
         variances = [
             weight_variance * jnp.einsum("aoj,apj->aop", read, read) / read.shape[-1] + bias_variance for read in reads
         ]
-        return SelfTableState(first.nngp, first.ntk, *variances)
+        return SelfTableState(first.nngp, first.ntk, variances[0], variances[1], first.distance)
 
 
 def _diagonal(values: Float[Array, "sample site site"]) -> Float[Array, "sample site"]:

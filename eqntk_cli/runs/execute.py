@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from eqntk_cli.config.checks import check
+from eqntk_cli.architectures.checks import check
 from eqntk_cli.config.schema import ArchitectureConfig, Config, DatasetConfig
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.errors import ConfigError, DataError, StorageError

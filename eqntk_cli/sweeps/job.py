@@ -13,7 +13,6 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from eqntk_cli.config.checks import check
 from eqntk_cli.config.compose import to_config
 from eqntk_cli.config.precision import set_precision
 from eqntk_cli.config.schema import Config
@@ -33,6 +32,8 @@ class Outcome:
 
 def run_job(composed: DictConfig) -> Outcome:
     """Check the settings and run them in the folder that Hydra has made."""
+    from eqntk_cli.architectures.checks import check  # imports jax
+
     hydra = HydraConfig.get()
     folder = hydra.runtime.output_dir
     try:
@@ -64,6 +65,8 @@ class ClusterJob:
     def __call__(self) -> None:
         """Run, and leave with the status of the command line."""
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", f"{self.compiled}/{_kind_of_machine()}")
+        from eqntk_cli.architectures.checks import check  # imports jax, which reads the folder just named
+
         folder = Path(self.folder)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # submitit would only log it
         notice = Notice(folder, slurm.WARNING, self.grace, self._put_back)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eqntk_cli.config.checks import check
+from eqntk_cli.architectures.checks import check
 from eqntk_cli.config.compose import compose
 from eqntk_cli.errors import ConfigError
 
@@ -16,7 +16,7 @@ REFUSED = {
     "cn without order": ([*SPHERE, "group=cn", "group.order=null"], "group.order=null", "cn"),
     "an order for c4": (["group.order=4"], "group.order=4", "only cn"),
     "no bandlimit": ([*SPHERE, "architecture.bandlimit=null"], "architecture.bandlimit=null", "1 or more"),
-    "a bandlimit for an mlp": (["architecture.bandlimit=4"], "architecture.bandlimit=4", "None"),
+    "a bandlimit for an mlp": (["architecture.bandlimit=4"], "architecture.bandlimit=4", "null"),
     "flatten for an mlp": (["architecture.readout=flatten"], "architecture.readout=flatten", "pool"),
     "a cnn without convolution": (
         ["architecture=cnn", "architecture.hidden_layers=0"],
@@ -34,11 +34,15 @@ REFUSED = {
         "architecture.skip=True",
         "stride=2",
     ),
-    "average pooling in an mlp": (["architecture.average_pool=2"], "architecture.average_pool=2", "1 with mlp"),
+    "average pooling in an mlp": (
+        ["architecture.average_pool=2"],
+        "architecture.average_pool=2",
+        "1 with architecture=mlp",
+    ),
     "average pooling on the sphere": (
         [*SPHERE, "architecture.average_pool=2"],
         "architecture.average_pool=2",
-        "1 with spherical_mlp",
+        "1 with architecture=spherical_mlp",
     ),
     "a skip over average pooling": (
         ["architecture=cnn", "architecture.skip=true", "architecture.average_pool=2"],

@@ -75,14 +75,14 @@ def test_a_quarter_turn_about_z_moves_the_signal_x_to_y() -> None:
     sphere = Sphere(2, 1)
     signal = np.zeros((1, 4, 1))
     signal[0, 1] = 1.0  # f(n) = x; (rho(R) f)(n) = f(R^-1 n) = y for R: x -> y
-    moved = np.asarray(sphere.orbit(cyclic_about_z(4), signal))[0, 1, :, 0]
+    moved = np.asarray(cyclic_about_z(4).orbit(sphere, signal))[0, 1, :, 0]
     np.testing.assert_allclose(moved, [0, 0, 1, 0], atol=1e-15)
 
 
 def test_rotated_signals_take_the_values_of_the_original() -> None:
     sphere = Sphere(L, 2)
     signal = np.random.default_rng(3).normal(size=(3, L * L, 2))
-    moved = np.asarray(sphere.rotate(ROTATIONS, signal))
+    moved = np.asarray(sphere.move(ROTATIONS, signal))
     for index, rotation in enumerate(ROTATIONS):
         values = np.einsum("dk,skc->sdc", spherical_harmonics(L, DIRECTIONS), moved[:, index])
         expected = np.einsum("dk,skc->sdc", spherical_harmonics(L, DIRECTIONS @ rotation), signal)  # at R^-1 n
@@ -95,8 +95,8 @@ def test_sphere_says_its_sizes_and_refuses_other_groups() -> None:
     assert sphere.features == 160
     assert sphere.fan_in == pytest.approx(40 * math.pi)
     with pytest.raises(ConfigError, match=r"group=so3 has no finite orbit"):
-        sphere.orbit(SO3(), np.zeros((1, 16, 10)))
+        SO3().orbit(sphere, np.zeros((1, 16, 10)))
     with pytest.raises(ConfigError, match=r"group=c4 does not act on the sphere"):
-        sphere.orbit(cyclic(4), np.zeros((1, 16, 10)))
+        cyclic(4).orbit(sphere, np.zeros((1, 16, 10)))
     with broken_on_purpose(), pytest.raises(ConfigError, match="do not act on the sphere"):
         wigner_matrices(2, np.eye(2))

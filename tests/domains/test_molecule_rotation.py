@@ -26,8 +26,8 @@ def test_the_orbit_is_that_of_the_molecules_themselves() -> None:
     domain, group = Molecules(Sphere(3, 4), 3), cyclic_about_z(3)
     random = Rotation.random(2, rng=np.random.default_rng(1)).as_matrix()
     for rotations, found in (
-        (random, domain.rotate(random, signals(POSITIONS))),
-        (group.matrices, domain.orbit(group, signals(POSITIONS))),
+        (random, domain.move(random, signals(POSITIONS))),
+        (group.matrices, group.orbit(domain, signals(POSITIONS))),
     ):
         assert found.signals.shape == (2, len(rotations), 3, 9, 4)
         for index, rotation in enumerate(rotations):

@@ -8,15 +8,15 @@ import jax
 import numpy as np
 import pytest
 
-from eqntk_cli.architectures.spherical import pair_kernel, plain_kernel, plain_network
+from eqntk_cli.architectures.spherical import SphericalMlp
 from eqntk_cli.config.schema import ArchitectureConfig
 from eqntk_cli.domains.equiangular import to_coefficients
 from eqntk_cli.domains.molecules import AtomSignals, Molecules
 from eqntk_cli.domains.pixels import PixelGrid
-from eqntk_cli.domains.quadrature import gauss_quadrature, identity_only
 from eqntk_cli.domains.sphere import Sphere
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.groups.planar import cyclic
+from eqntk_cli.groups.quadrature import gauss_quadrature, identity_only
 from eqntk_cli.groups.rotations import cyclic_about_z, icosahedral, octahedral
 from eqntk_cli.groups.so3 import SO3
 from eqntk_cli.kernels.pair.spherical import SphericalKernel
@@ -44,8 +44,8 @@ def test_reproduces_the_reference(case: str, reference_root: Path) -> None:
     architecture = ArchitectureConfig(name="spherical_mlp", **{key: settings[key] for key in keys})
     x1, x2 = to_coefficients(arrays["x1"]), to_coefficients(arrays["x2"])
     sphere = Sphere(4, 2)
-    kernel = pair_kernel(architecture, SO3(), sphere, "auto")  # the default tolerance of 1e-6
-    network = plain_network(architecture, sphere, 1, 1)
+    kernel = SphericalMlp(architecture).group_kernel(SO3(), sphere, "auto")  # the default tolerance of 1e-6
+    network = SphericalMlp(architecture).plain_network(sphere, 1, 1)
     finer = SphericalKernel(network.kernel, 4, gauss_quadrature(16))
     for found, tolerance in ((kernel, 1e-6), (finer, 1e-8)):
         block = jax.jit(found.block)(x1, x2)
@@ -59,7 +59,7 @@ def test_single_precision_reproduces_the_reference(reference_root: Path) -> None
     settings = json.loads((reference_root / "so3_kernels.json").read_text())["so3_relu_2"]
     architecture = ArchitectureConfig(name="spherical_mlp", W_std=settings["W_std"], b_std=settings["b_std"])
     x1, x2 = (to_coefficients(arrays[name]).astype(np.float32) for name in ("x1", "x2"))
-    block = pair_kernel(architecture, SO3(), Sphere(4, 2), "auto").block(x1, x2)
+    block = SphericalMlp(architecture).group_kernel(SO3(), Sphere(4, 2), "auto").block(x1, x2)
     assert block.ntk.dtype == np.float32
     np.testing.assert_allclose(block.ntk, arrays["so3_relu_2/ntk"], rtol=1e-5)
 
@@ -67,16 +67,16 @@ def test_single_precision_reproduces_the_reference(reference_root: Path) -> None
 @pytest.mark.parametrize("group", [icosahedral(), cyclic_about_z(3)], ids=lambda group: group.name)
 def test_a_finite_group_is_the_average_over_rotated_copies(group) -> None:
     architecture = replace(ARCHITECTURE, activation="erf")
-    found = jax.jit(pair_kernel(architecture, group, SPHERE, "auto").block)(X1, X2)
-    plain = jax.jit(plain_kernel(architecture, SPHERE).block)
-    orbit = np.asarray(SPHERE.orbit(group, X2))
+    found = jax.jit(SphericalMlp(architecture).group_kernel(group, SPHERE, "auto").block)(X1, X2)
+    plain = jax.jit(SphericalMlp(architecture).plain_kernel(SPHERE).block)
+    orbit = np.asarray(group.orbit(SPHERE, X2))
     blocks = [plain(X1, orbit[:, g]) for g in range(group.order)]
     np.testing.assert_allclose(found.nngp, np.mean([b.nngp for b in blocks], axis=0), rtol=1e-12)
     np.testing.assert_allclose(found.ntk, np.mean([b.ntk for b in blocks], axis=0), rtol=1e-12)
 
 
 def test_the_plain_kernel_is_that_of_a_dense_network() -> None:
-    found = plain_kernel(ARCHITECTURE, SPHERE).block(X1, X2)
+    found = SphericalMlp(ARCHITECTURE).plain_kernel(SPHERE).block(X1, X2)
     k, q1, q2 = (np.einsum("alc,blc->ab", a, b) / (4 * np.pi * 2) for a, b in ((X1, X2), (X1, X1), (X2, X2)))
     k, q1, q2 = (1.3**2 * v + 0.2**2 for v in (k, np.diag(q1)[:, None], np.diag(q2)[None, :]))
     t = k
@@ -95,33 +95,34 @@ def test_the_plain_kernel_is_that_of_a_dense_network() -> None:
 def test_collapsed_equals_the_full_recursion(support: str, skip: bool) -> None:
     architecture = replace(ARCHITECTURE, group_support=support, skip=skip, activation="erf")
     fast, slow = (
-        pair_kernel(architecture, octahedral(), SPHERE, route).block(X1, X2) for route in ("auto", "recursion")
+        SphericalMlp(architecture).group_kernel(octahedral(), SPHERE, route).block(X1, X2)
+        for route in ("auto", "recursion")
     )
     np.testing.assert_allclose(fast.nngp, slow.nngp, rtol=1e-11)
     np.testing.assert_allclose(fast.ntk, slow.ntk, rtol=1e-11)
 
 
 def test_so3_kernel_is_invariant_and_symmetric() -> None:
-    kernel = SphericalKernel(plain_network(ARCHITECTURE, SPHERE, 1, 1).kernel, 3, gauss_quadrature(12))
-    rotations = np.asarray(SO3().haar_rotations(jax.random.key(0), 2))
-    turned1 = np.asarray(SPHERE.rotate(rotations[:1], X1))[:, 0]
-    turned2 = np.asarray(SPHERE.rotate(rotations[1:], X2))[:, 0]
+    kernel = SphericalKernel(SphericalMlp(ARCHITECTURE).plain_network(SPHERE, 1, 1).kernel, 3, gauss_quadrature(12))
+    rotations = SO3().random_elements(2, seed=0)
+    turned1 = np.asarray(SPHERE.move(rotations[:1], X1))[:, 0]
+    turned2 = np.asarray(SPHERE.move(rotations[1:], X2))[:, 0]
     block = jax.jit(kernel.block)
     original, moved, swapped = block(X1, X2), block(turned1, turned2), block(X2, X1)
     np.testing.assert_allclose(moved.ntk, original.ntk, rtol=1e-6)
     np.testing.assert_allclose(swapped.ntk.T, original.ntk, rtol=1e-13)
-    plain = SphericalKernel(plain_network(ARCHITECTURE, SPHERE, 1, 1).kernel, 3, identity_only())
+    plain = SphericalKernel(SphericalMlp(ARCHITECTURE).plain_network(SPHERE, 1, 1).kernel, 3, identity_only())
     assert abs(plain.block(turned1, turned2).ntk / plain.block(X1, X2).ntk - 1).max() > 0.01
 
 
 def test_automatic_nodes_reach_the_tolerance() -> None:
     architecture = replace(ARCHITECTURE, quadrature_tolerance=1e-4)
-    coarse = pair_kernel(architecture, SO3(), SPHERE, "auto")
-    fine = SphericalKernel(plain_network(ARCHITECTURE, SPHERE, 1, 1).kernel, 3, gauss_quadrature(24))
+    coarse = SphericalMlp(architecture).group_kernel(SO3(), SPHERE, "auto")
+    fine = SphericalKernel(SphericalMlp(ARCHITECTURE).plain_network(SPHERE, 1, 1).kernel, 3, gauss_quadrature(24))
     deviation = abs(coarse.block(X1, X2).ntk / fine.block(X1, X2).ntk - 1).max()
     assert 1e-9 < deviation < 1e-4
     with pytest.raises(ConfigError, match=r"quadrature_tolerance=1e-17 is not reached with 60000 nodes"):
-        pair_kernel(replace(ARCHITECTURE, quadrature_tolerance=1e-17), SO3(), SPHERE, "auto")
+        SphericalMlp(replace(ARCHITECTURE, quadrature_tolerance=1e-17)).group_kernel(SO3(), SPHERE, "auto")
 
 
 @pytest.mark.parametrize("per_atom", [False, True])
@@ -130,8 +131,8 @@ def test_molecules_sum_over_pairs_of_atoms(per_atom: bool, route: str) -> None:
     x1, x2 = _molecules(RNG, [2, 5, 1], 6), _molecules(RNG, [4, 3], 5)
     group = cyclic_about_z(2)
     architecture = replace(ARCHITECTURE, per_atom=per_atom)
-    found = jax.jit(pair_kernel(architecture, group, Molecules(SPHERE, 6), route).block)(x1, x2)
-    atom = jax.jit(pair_kernel(architecture, group, SPHERE, "auto").block)
+    found = jax.jit(SphericalMlp(architecture).group_kernel(group, Molecules(SPHERE, 6), route).block)(x1, x2)
+    atom = jax.jit(SphericalMlp(architecture).group_kernel(group, SPHERE, "auto").block)
     block = atom(x1.signals.reshape(-1, 9, 2), x2.signals.reshape(-1, 9, 2))
     for found_part, atoms in zip(found, block, strict=True):
         atoms = np.asarray(atoms).reshape(3, 6, 2, 5)
@@ -144,8 +145,8 @@ def test_molecules_sum_over_pairs_of_atoms(per_atom: bool, route: str) -> None:
 def test_molecules_of_many_tiles() -> None:
     x1, x2 = _molecules(RNG, [30, 25, 29], 33), _molecules(RNG, [40, 33], 45)
     group = cyclic_about_z(1)
-    found = jax.jit(pair_kernel(ARCHITECTURE, group, Molecules(SPHERE, 45), "auto").block)(x1, x2)
-    atom = jax.jit(pair_kernel(ARCHITECTURE, group, SPHERE, "auto").block)
+    found = jax.jit(SphericalMlp(ARCHITECTURE).group_kernel(group, Molecules(SPHERE, 45), "auto").block)(x1, x2)
+    atom = jax.jit(SphericalMlp(ARCHITECTURE).group_kernel(group, SPHERE, "auto").block)
     block = atom(x1.signals.reshape(-1, 9, 2), x2.signals.reshape(-1, 9, 2))
     pairs = np.asarray(block.ntk).reshape(3, 33, 2, 45)
     expected = np.einsum("ai,bj,aibj->ab", x1.mask, x2.mask, pairs)
@@ -154,8 +155,8 @@ def test_molecules_of_many_tiles() -> None:
 
 def test_refuses_what_does_not_fit() -> None:
     with pytest.raises(ConfigError, match="recursion needs a finite group"):
-        pair_kernel(ARCHITECTURE, SO3(), SPHERE, "recursion")
+        SphericalMlp(ARCHITECTURE).group_kernel(SO3(), SPHERE, "recursion")
     with pytest.raises(ConfigError, match="group=c4 does not act on the sphere"):
-        pair_kernel(ARCHITECTURE, cyclic(4), SPHERE, "auto")
+        SphericalMlp(ARCHITECTURE).group_kernel(cyclic(4), SPHERE, "auto")
     with pytest.raises(ConfigError, match="needs signals on the sphere"):
-        plain_kernel(ARCHITECTURE, PixelGrid(4, 4, 1))
+        SphericalMlp(ARCHITECTURE).plain_kernel(PixelGrid(4, 4, 1))

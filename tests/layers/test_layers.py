@@ -17,10 +17,9 @@ from eqntk_cli.domains.support import (
     lifting,
     pointwise,
 )
-from eqntk_cli.layers.average_pooling import AveragePool
 from eqntk_cli.layers.linear import Linear
-from eqntk_cli.layers.network import Network
-from eqntk_cli.layers.pooling import Pool
+from eqntk_cli.layers.network import Sequential
+from eqntk_cli.layers.pooling import AveragePool, Pool
 from eqntk_cli.recursion.self_table import SelfInputState
 from eqntk_cli.recursion.table import InputState
 from tests.cases import planar_group
@@ -50,11 +49,11 @@ LAYERS: dict[str, tuple[PixelGrid, Support]] = {
 def test_ntk_of_one_linear_layer_is_exact(name):
     """With one linear layer and pooling the NTK of any finite network is the analytic one: no Monte Carlo."""
     domain, support = LAYERS[name]
-    network = Network(domain, (Linear(support, 1, 1.7, 0.6), Pool()))
+    network = Sequential(domain, (Linear(support, 1, 1.7, 0.6), Pool()))
     x1, x2 = (jax.random.normal(jax.random.key(seed), (2, *domain.shape)) for seed in (1, 2))
     params = network.init(jax.random.key(3), x1)
-    state = network.kernel(InputState(domain.sites(x1), domain.sites(x2)))
-    np.testing.assert_allclose(_ntk(network, params, x1, x2), state.ntk[:, :, 0, 0], rtol=1e-12)
+    state = network.kernel(InputState(domain.sites(x1), domain.sites(x2))).pool()
+    np.testing.assert_allclose(_ntk(network, params, x1, x2), state.ntk, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -62,25 +61,25 @@ def test_nngp_of_one_linear_layer_is_the_variance_of_its_outputs(name):
     """Independent outputs of one wide layer are samples of the network's output distribution."""
     domain, support = LAYERS[name]
     width = 20_000
-    network = Network(domain, (Linear(support, width, 1.7, 0.6), Pool()))
+    network = Sequential(domain, (Linear(support, width, 1.7, 0.6), Pool()))
     x = jax.random.normal(jax.random.key(1), (2, *domain.shape))
     outputs = np.asarray(network.apply(network.init(jax.random.key(2), x), x))
     products = outputs[0] * outputs[1]
-    state = network.kernel(InputState(domain.sites(x), domain.sites(x)))
+    state = network.kernel(InputState(domain.sites(x), domain.sites(x))).pool()
     error = products.std() / np.sqrt(width)
-    assert abs(products.mean() - state.nngp[0, 1, 0, 0]) < 4 * error
+    assert abs(products.mean() - state.nngp[0, 1]) < 4 * error
 
 
 @pytest.mark.parametrize("name", ["lifting", "global lifting"])
 def test_lifting_is_equivariant(name):
     """(g F)(h) = F(g^-1 h), the positions moved with the image."""
     domain, support = LAYERS[name]
-    layer = Network(domain, (Linear(support, 4, 1.3, 0.4),))
+    layer = Sequential(domain, (Linear(support, 4, 1.3, 0.4),))
     x = jax.random.normal(jax.random.key(1), (1, *domain.shape))
     params = layer.init(jax.random.key(2), x)
     module = layer.layers[0]
     for g in range(GROUP.order):
-        moved = domain.orbit(GROUP, x)[:, g]
+        moved = GROUP.orbit(domain, x)[:, g]
         before, after = (
             np.asarray(module.apply({"params": params["layers_0"]}, domain.sites(image)))[0] for image in (x, moved)
         )
@@ -130,18 +129,18 @@ WINDOWS = group_convolution(LATTICE, Window((2, 2), "valid", 2), planar_group("c
 def test_ntk_with_average_pooling_is_exact_for_one_linear_layer(order):
     pool, linear = AveragePool(WINDOWS), Linear(convolution(LATTICE, WINDOW), 1, 1.7, 0.6)
     layers = (linear, pool, Pool()) if order == "convolution first" else (pool, Linear(everywhere(4), 1, 1.7, 0.6))
-    network = Network(IMAGES, layers)
+    network = Sequential(IMAGES, layers)
     x1, x2 = (jax.random.normal(jax.random.key(seed), (2, *IMAGES.shape)) for seed in (1, 2))
     params = network.init(jax.random.key(3), x1)
-    state = network.kernel(SelfInputState(IMAGES.sites(x1), IMAGES.sites(x2)))
-    np.testing.assert_allclose(_ntk(network, params, x1, x2), state.ntk[:, :, 0, 0], rtol=1e-12)
+    state = network.kernel(SelfInputState(IMAGES.sites(x1), IMAGES.sites(x2))).pool()
+    np.testing.assert_allclose(_ntk(network, params, x1, x2), state.ntk, rtol=1e-12)
 
 
 def test_ntk_of_a_linear_network_with_average_pooling_is_exact_but_for_its_features():
     """Convolution, average pooling, mean, read-out with weights +-1: W^2 (T + <phi, phi'>/n) + b^2 at any width."""
     convolve, readout = Linear(convolution(LATTICE, WINDOW), 6, 1.7, 0.6), Linear(everywhere(1), 1, 0.8, 0.3)
     below, network = (
-        Network(IMAGES, layers)
+        Sequential(IMAGES, layers)
         for layers in (
             (convolve, AveragePool(WINDOWS), Pool()),
             (convolve, AveragePool(WINDOWS), Pool(), readout),
@@ -157,7 +156,7 @@ def test_ntk_of_a_linear_network_with_average_pooling_is_exact_but_for_its_featu
     np.testing.assert_allclose(_ntk(network, params, x1, x2) - missing, whole.ntk[:, :, 0, 0], rtol=1e-12)
 
 
-def _ntk(network: Network, params: dict, x1: jax.Array, x2: jax.Array) -> np.ndarray:
+def _ntk(network: Sequential, params: dict, x1: jax.Array, x2: jax.Array) -> np.ndarray:
     gradients = [jax.jacobian(lambda p, x=x: network.apply(p, x)[:, 0])(params) for x in (x1, x2)]
     flat = [np.concatenate([np.asarray(g).reshape(2, -1) for g in jax.tree.leaves(part)], axis=1) for part in gradients]
     return flat[0] @ flat[1].T

@@ -7,15 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from eqntk_cli.architectures.spherical import group_network, pair_kernel, plain_kernel, plain_network
+from eqntk_cli.architectures.spherical import SphericalMlp
 from eqntk_cli.config.schema import ArchitectureConfig
 from eqntk_cli.domains.harmonics import wigner_matrices
 from eqntk_cli.domains.molecules import AtomSignals, Molecules
-from eqntk_cli.domains.quadrature import gauss_quadrature
 from eqntk_cli.domains.sphere import Sphere
+from eqntk_cli.groups.quadrature import gauss_quadrature
 from eqntk_cli.groups.rotations import cyclic_about_z, octahedral
 from eqntk_cli.groups.so3 import SO3
-from eqntk_cli.layers.so3_fourier_conv import FourierGroupConv
+from eqntk_cli.layers.so3 import FourierGroupConv
 from eqntk_cli.recursion.sphere.band_limit import Projection
 from eqntk_cli.recursion.sphere.state import packed_wigner
 
@@ -51,11 +51,11 @@ def _member(network, key, x1, x2) -> tuple[jax.Array, jax.Array]:
 
 @pytest.mark.parametrize("group", [octahedral(), cyclic_about_z(3), SO3()], ids=lambda group: group.name)
 def test_lifting_and_pooling_alone_are_exact(group) -> None:
-    network = group_network(ONE_LAYER, group, SPHERE, 1, 1)
-    expected = pair_kernel(ONE_LAYER, group, SPHERE, "auto").block(X1, X2).ntk
+    network = SphericalMlp(ONE_LAYER).group_network(group, SPHERE, 1, 1)
+    expected = SphericalMlp(ONE_LAYER).group_kernel(group, SPHERE, "auto").block(X1, X2).ntk
     np.testing.assert_allclose(_empirical(network, jax.random.key(0), X1, X2), expected, rtol=1e-12)
-    plain = plain_network(ONE_LAYER, SPHERE, 1, 1)
-    expected = plain_kernel(ONE_LAYER, SPHERE).block(X1, X2).ntk
+    plain = SphericalMlp(ONE_LAYER).plain_network(SPHERE, 1, 1)
+    expected = SphericalMlp(ONE_LAYER).plain_kernel(SPHERE).block(X1, X2).ntk
     np.testing.assert_allclose(_empirical(plain, jax.random.key(0), X1, X2), expected, rtol=1e-12)
 
 
@@ -65,8 +65,8 @@ def test_molecules_alone_are_exact(per_atom: bool) -> None:
     mask = np.array([[1.0, 1, 0], [1, 1, 1]])
     molecules = [AtomSignals(RNG.normal(size=(2, 3, 4, 2)), mask) for _ in range(2)]
     domain = Molecules(SPHERE, 3)
-    network = group_network(architecture, cyclic_about_z(3), domain, 1, 1)
-    expected = pair_kernel(architecture, cyclic_about_z(3), domain, "auto").block(*molecules).ntk
+    network = SphericalMlp(architecture).group_network(cyclic_about_z(3), domain, 1, 1)
+    expected = SphericalMlp(architecture).group_kernel(cyclic_about_z(3), domain, "auto").block(*molecules).ntk
     np.testing.assert_allclose(_empirical(network, jax.random.key(0), *molecules), expected, rtol=1e-12)
 
 
@@ -85,10 +85,13 @@ def test_wide_networks_have_the_kernels(name: str) -> None:
     group, architecture = CASES[name]
     width, members = 128, 300
     if group is None:
-        network, kernel = plain_network(architecture, SPHERE, width, 1), plain_kernel(architecture, SPHERE)
+        network, kernel = (
+            SphericalMlp(architecture).plain_network(SPHERE, width, 1),
+            SphericalMlp(architecture).plain_kernel(SPHERE),
+        )
     else:
-        network = group_network(architecture, group, SPHERE, width, 1)
-        kernel = pair_kernel(architecture, group, SPHERE, "auto")
+        network = SphericalMlp(architecture).group_network(group, SPHERE, width, 1)
+        kernel = SphericalMlp(architecture).group_kernel(group, SPHERE, "auto")
     keys = jax.random.split(jax.random.key(1), members)
     x1, x2 = X1[:1], X2[:1]
     expected = kernel.block(x1, x2)
@@ -103,11 +106,11 @@ def test_wide_networks_have_the_kernels(name: str) -> None:
 @pytest.mark.parametrize("name", ["so3 identity", "so3 full"])
 def test_so3_networks_are_invariant(name: str) -> None:
     group, architecture = CASES[name]
-    network = group_network(architecture, group, SPHERE, 16, 1)
+    network = SphericalMlp(architecture).group_network(group, SPHERE, 16, 1)
     params = network.init(jax.random.key(0), X1)
-    turned = np.asarray(SPHERE.rotate(np.asarray(group.haar_rotations(jax.random.key(1), 1)), X1))[:, 0]
+    turned = np.asarray(SPHERE.move(group.random_elements(1, seed=1), X1))[:, 0]
     before, after = network.apply(params, X1), network.apply(params, turned)
-    plain = plain_network(architecture, SPHERE, 16, 1)
+    plain = SphericalMlp(architecture).plain_network(SPHERE, 16, 1)
     params = plain.init(jax.random.key(0), X1)
     without = abs(plain.apply(params, X1) - plain.apply(params, turned)).max()
     assert abs(before - after).max() < 0.02 * without  # the nodes are no group: what the final mean leaves
@@ -133,7 +136,8 @@ def test_fourier_convolution_is_the_mean_of_the_kernel_over_the_filter() -> None
 
 def test_the_band_limit_is_a_small_change() -> None:
     free, limited = (
-        pair_kernel(CASES[name][1], SO3(), SPHERE, "auto") for name in ("so3 identity", "so3 band-limited")
+        SphericalMlp(CASES[name][1]).group_kernel(SO3(), SPHERE, "auto")
+        for name in ("so3 identity", "so3 band-limited")
     )
     change = abs(np.asarray(limited.block(X1, X2).ntk / free.block(X1, X2).ntk - 1)).max()
     assert 1e-6 < change < 0.05

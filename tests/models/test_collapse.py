@@ -10,7 +10,7 @@ from eqntk_cli.architectures.registry import pair_kernel, plain_kernel
 from eqntk_cli.config.schema import ArchitectureConfig
 from eqntk_cli.domains.pixels import PixelGrid
 from eqntk_cli.errors import ConfigError
-from eqntk_cli.recursion.block import KernelBlock, PairKernel
+from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
 from tests.cases import ARCHITECTURES, BIASES, GAINS, image_grid, planar_group
 
 GROUP = planar_group("d4")
@@ -57,7 +57,7 @@ def test_group_kernel_is_invariant_symmetric_and_positive(name):
     group = planar_group("c4")
     grid, x1, x2 = images(name)
     kernel = pair_kernel(ARCHITECTURES[name], group, grid, "auto")
-    turned = np.asarray(grid.orbit(group, x1)[:, 1])
+    turned = np.asarray(group.orbit(grid, x1)[:, 1])
     everything = np.concatenate([x1, x2, turned])
     gram = values(kernel, everything, everything)
     for square in gram:
@@ -70,7 +70,7 @@ def test_group_kernel_is_invariant_symmetric_and_positive(name):
 def test_plain_kernel_is_unchanged_when_both_images_turn(name):
     grid, x1, x2 = images(name)
     group, kernel = planar_group("c4"), plain_kernel(ARCHITECTURES[name], grid)
-    turned = [grid.orbit(group, x)[:, 1] for x in (x1, x2)]
+    turned = [group.orbit(grid, x)[:, 1] for x in (x1, x2)]
     np.testing.assert_allclose(values(kernel, x1, x2).ntk, values(kernel, *turned).ntk, rtol=1e-10)
 
 

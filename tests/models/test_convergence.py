@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from eqntk_cli.architectures.cnn import group_network
+from eqntk_cli.architectures.cnn import Cnn
 from eqntk_cli.domains.pixels import PixelGrid
 from eqntk_cli.models.convergence import study
 from eqntk_cli.models.empirical import empirical_ntk, method_that_fits
@@ -17,14 +17,14 @@ X = np.random.default_rng(0).normal(size=(3, 5, 5, 2))
 
 
 def test_both_ways_give_the_same_ntk():
-    network = group_network(ARCHITECTURES["cnn valid"], planar_group("c4"), GRID, width=4, outputs=2)
+    network = Cnn(ARCHITECTURES["cnn valid"]).group_network(planar_group("c4"), GRID, width=4, outputs=2)
     params = network.init(jax.random.key(0), X)
     both = [empirical_ntk(network, params, X, method) for method in ("jacobian", "products")]
     np.testing.assert_allclose(both[0], both[1], rtol=1e-12)
 
 
 def test_gradients_that_do_not_fit_are_taken_one_by_one():
-    wide = group_network(ARCHITECTURES["cnn valid"], planar_group("c4"), GRID, width=1024, outputs=2)
+    wide = Cnn(ARCHITECTURES["cnn valid"]).group_network(planar_group("c4"), GRID, width=1024, outputs=2)
     assert method_that_fits(wide, X) == "products"
 
 

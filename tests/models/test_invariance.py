@@ -40,7 +40,7 @@ def by_hand(setting: Setting, step_size: float) -> float:
     """Gradient descent step by step with the kernels of every rotated test sample."""
     data, kernel = setting.data, jax.jit(setting.pair.block)
     rotations = setting.listed_group.matrices
-    turned = np.asarray(SPHERE.rotate(rotations, data.test_x)).reshape(-1, 9, 1)
+    turned = np.asarray(SPHERE.move(rotations, data.test_x)).reshape(-1, 9, 1)
     train, cross = np.asarray(kernel(data.train_x, data.train_x).ntk), np.asarray(kernel(turned, data.train_x).ntk)
     train = (train + train.T) / 2
     ridge = 0.01 * np.diagonal(setting.augmented_train.ntk).mean()

@@ -13,11 +13,11 @@ from eqntk_cli.domains.molecules import AtomSignals, Molecules
 from eqntk_cli.domains.samples import count, take
 from eqntk_cli.domains.sphere import Sphere
 from eqntk_cli.errors import StorageError
+from eqntk_cli.kernels.pair.base import KernelBlock
 from eqntk_cli.models.augmentation import Orbit
 from eqntk_cli.models.grams import Grams
 from eqntk_cli.models.infinite import InfiniteModel
 from eqntk_cli.models.setting import Setting
-from eqntk_cli.recursion.block import KernelBlock
 from eqntk_cli.targets.scale import TargetScale
 from tests.models.settings import bundle, config
 

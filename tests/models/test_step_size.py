@@ -2,7 +2,7 @@
 
 import pytest
 
-from eqntk_cli.config.checks import training as check_training
+from eqntk_cli.architectures.checks import check
 from eqntk_cli.config.schema import ArchitectureConfig, Config, DatasetConfig, GroupConfig, ModelConfig, TrainingConfig
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.models.grams import Grams
@@ -32,12 +32,12 @@ def test_another_cyclic_group_keeps_the_step_of_its_order():
 @pytest.mark.parametrize("order", [None, 0])
 def test_a_cyclic_step_group_needs_its_order(order):
     with pytest.raises(ConfigError, match=r"training.step_group_order=.* at least 1 with training.step_group=cn"):
-        check_training(about_z(2, step_group="cn", step_group_order=order))
+        check(about_z(2, step_group="cn", step_group_order=order))
 
 
 def test_the_order_belongs_to_a_cyclic_step_group():
     with pytest.raises(ConfigError, match=r"training.step_group_order=3 .* null with training.step_group=octahedral"):
-        check_training(about_z(2, step_group="octahedral", step_group_order=3))
+        check(about_z(2, step_group="octahedral", step_group_order=3))
 
 
 def predicted(folder, told=None, **training):

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from eqntk_cli.architectures.cnn import plain_network
-from eqntk_cli.architectures.mlp import plain_network as dense_network
+from eqntk_cli.architectures.cnn import Cnn
+from eqntk_cli.architectures.mlp import Mlp
 from eqntk_cli.config.schema import ArchitectureConfig
 from eqntk_cli.domains.pixels import PixelGrid
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.groups.planar import cyclic, dihedral
-from eqntk_cli.recursion.planar.stream import stream_kernel
+from eqntk_cli.kernels.pair.stream import StreamKernel
 from eqntk_cli.recursion.table import InputState
 
 GAINS, BIASES = [1.3, 1.1, 0.9], [0.2, 0.1, 0.05]
@@ -22,7 +22,7 @@ GAINS, BIASES = [1.3, 1.1, 0.9], [0.2, 0.1, 0.05]
 
 def network(shape, **settings):
     given = {"name": "cnn", "hidden_layers": 2, "W_std": GAINS, "b_std": BIASES, **settings}
-    return plain_network(ArchitectureConfig(**given), PixelGrid(*shape), width=1, outputs=1)
+    return Cnn(ArchitectureConfig(**given)).plain_network(PixelGrid(*shape), width=1, outputs=1)
 
 
 def images(shape, precision=np.float64, seed=0):
@@ -36,12 +36,12 @@ def compiled(function, *arrays):
 
 
 def full_recursion(net, x1, x2):
-    state = net.kernel(InputState(net.domain.sites(x1), net.domain.sites(x2)))
-    return state.nngp[:, :, 0, 0], state.ntk[:, :, 0, 0]
+    state = net.kernel(InputState(net.domain.sites(x1), net.domain.sites(x2))).pool()
+    return state.nngp, state.ntk
 
 
 def assert_agrees(net, x1, x2, tolerance=1e-12):
-    got = compiled(partial(stream_kernel, net.kernel), x1, x2)
+    got = compiled(StreamKernel(net).block, x1, x2)
     for ours, judge in zip(got, compiled(partial(full_recursion, net), x1, x2), strict=True):
         np.testing.assert_allclose(ours, judge, rtol=tolerance)
 
@@ -144,7 +144,7 @@ def test_stream_is_a_loop_over_all_pairs_of_positions(padding, size, stride):
     shape = (7, 6, 2) if padding == "valid" else (4, 8, 2)
     x1, x2 = images(shape)
     net = network(shape, padding=padding, filter=size, stride=stride)
-    got = compiled(partial(stream_kernel, net.kernel), x1, x2)
+    got = compiled(StreamKernel(net).block, x1, x2)
     wanted = naive_kernels(np.asarray(x1[1]), np.asarray(x2[2]), (size, size), stride, padding)
     np.testing.assert_allclose([values[1, 2] for values in got], wanted, rtol=1e-12)
 
@@ -162,8 +162,8 @@ def test_stream_reproduces_an_independent_library(reference_root, activation, pa
     net = network(x1.shape[1:], activation=activation, padding=padding)
     precisions = [(np.float64, 1e-10), (np.float32, 1e-4)] if group == "c4" else [(np.float64, 1e-10)]
     for precision, tolerance in precisions:
-        moved = net.domain.orbit(GROUPS[group], jnp.asarray(x2, precision)).reshape(-1, *x2.shape[1:])
-        got = compiled(partial(stream_kernel, net.kernel), jnp.asarray(x1, precision), moved)
+        moved = GROUPS[group].orbit(net.domain, jnp.asarray(x2, precision)).reshape(-1, *x2.shape[1:])
+        got = compiled(StreamKernel(net).block, jnp.asarray(x1, precision), moved)
         for values, kind in zip(got, ("nngp", "ntk"), strict=True):
             assert values.dtype == precision
             mean = values.reshape(len(x1), len(x2), -1).mean(axis=-1)
@@ -177,9 +177,7 @@ def test_float32_sums_do_not_drift():
     go, which is why they are summed row by row.
     """
     single, many = (
-        compiled(
-            partial(stream_kernel, network((side, side, 1)).kernel), *[jnp.ones((1, side, side, 1), jnp.float32)] * 2
-        )
+        compiled(StreamKernel(network((side, side, 1))).block, *[jnp.ones((1, side, side, 1), jnp.float32)] * 2)
         for side in (5, 28)
     )
     for got, wanted in zip(many, single, strict=True):
@@ -190,7 +188,7 @@ def test_memory_does_not_grow_with_the_square_of_the_image():
     sizes = []
     for side in (16, 32):
         x = jax.ShapeDtypeStruct((4, side, side, 1), jnp.float32)
-        program = jax.jit(partial(stream_kernel, network((side, side, 1)).kernel)).lower(x, x).compile()
+        program = jax.jit(StreamKernel(network((side, side, 1))).block).lower(x, x).compile()
         sizes.append(program.memory_analysis().temp_size_in_bytes)
     assert sizes[1] / sizes[0] < 6, sizes  # four times the pixels; the table of all pairs would be sixteen times
 
@@ -199,6 +197,6 @@ def test_layers_that_do_not_stream_are_refused():
     shape = (6, 6, 1)
     x1, x2 = images(shape)
     settings = ArchitectureConfig(name="mlp", hidden_layers=1, W_std=1.0, b_std=0.1)
-    dense = dense_network(settings, PixelGrid(*shape), width=1, outputs=1)
+    dense = Mlp(settings).plain_network(PixelGrid(*shape), width=1, outputs=1)
     with pytest.raises(ConfigError, match="model.route=recursion"):
-        stream_kernel(dense.kernel, x1, x2)
+        StreamKernel(dense).block(x1, x2)

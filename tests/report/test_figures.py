@@ -169,7 +169,7 @@ def test_orbits_without_images_say_so() -> None:
 @pytest.mark.parametrize("number", range(8))
 def test_images_are_moved_as_the_group_moves_them(number: int) -> None:
     group, image = dihedral(4), np.arange(25.0).reshape(5, 5)
-    moved = PixelGrid(5, 5, 1).orbit(group, image[None, :, :, None])
+    moved = group.orbit(PixelGrid(5, 5, 1), image[None, :, :, None])
     expected = np.asarray(moved)[0, number, :, :, 0]
     np.testing.assert_array_equal(moved_image(image, group.elements[number]), expected)
 

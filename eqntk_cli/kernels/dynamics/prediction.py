@@ -22,7 +22,7 @@ from jaxtyping import Float, Shaped
 
 from eqntk_cli.errors import ConfigError, DataError
 from eqntk_cli.kernels.dynamics.spectrum import Schedule, Spectrum, decompose
-from eqntk_cli.recursion.block import KernelBlock
+from eqntk_cli.kernels.pair.base import KernelBlock
 
 KERNELS = ("ntk", "nngp")
 _SYMMETRIC = 1e-3  # a train kernel further from symmetric than this is no train x train kernel at all

@@ -17,7 +17,7 @@ from eqntk_cli.errors import DataError, StorageError
 from eqntk_cli.files.atomic import whole_file
 from eqntk_cli.kernels.gram.store import TileStore
 from eqntk_cli.kernels.gram.tiles import Tile, mirrored, reflected
-from eqntk_cli.recursion.block import KernelBlock
+from eqntk_cli.kernels.pair.base import KernelBlock
 
 _ZIP = b"PK"  # how an archive begins
 _ROWS = 1024  # read at a time while looking for NaN; the array may be larger than the memory

@@ -17,8 +17,8 @@ from eqntk_cli.errors import NumericalError
 from eqntk_cli.kernels.gram.program import TileProgram
 from eqntk_cli.kernels.gram.sides import Sides
 from eqntk_cli.kernels.gram.tiles import Tile, TileGrid
+from eqntk_cli.kernels.pair.base import KernelBlock
 from eqntk_cli.progress import Progress
-from eqntk_cli.recursion.block import KernelBlock
 
 
 class TileKeeper(Protocol):

@@ -24,8 +24,8 @@ from eqntk_cli.kernels.gram.program import TileProgram, compile_tiles
 from eqntk_cli.kernels.gram.sides import Sides
 from eqntk_cli.kernels.gram.store import TileStore
 from eqntk_cli.kernels.gram.tiles import Tile, TileGrid, mirrored, plan, reflected
+from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
 from eqntk_cli.progress import Progress, silent
-from eqntk_cli.recursion.block import KernelBlock, PairKernel
 
 CPU_MEMORY = 1 << 24  # bytes per tile on a CPU: more leaves the cache (64^2 pairs at 16x16 cost 1.4 times 24^2 ones)
 _ACCELERATOR_SHARE = 0.25  # of a device's memory

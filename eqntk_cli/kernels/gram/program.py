@@ -19,7 +19,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from eqntk_cli.domains.samples import Samples
 from eqntk_cli.errors import DeviceMemoryError
-from eqntk_cli.recursion.block import KernelBlock, PairKernel
+from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
 
 _AXIS = "tile"
 _KIB = 1024

@@ -22,7 +22,7 @@ from eqntk_cli.files.atomic import make_folder, whole_file, write_text
 from eqntk_cli.files.lock import held
 from eqntk_cli.files.room import require_room
 from eqntk_cli.kernels.gram.tiles import Tile, TileGrid
-from eqntk_cli.recursion.block import KernelBlock
+from eqntk_cli.kernels.pair.base import KernelBlock
 
 SCHEMA = 1
 _MANIFEST = "manifest.json"

@@ -9,17 +9,18 @@ from 0.2 to 3; real signals of many channels are smoother.
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from eqntk_cli.domains.quadrature import Quadrature, gauss_quadrature
+from eqntk_cli.domains.sphere import dense_fan_in
 from eqntk_cli.errors import ConfigError
+from eqntk_cli.groups.quadrature import Quadrature
+from eqntk_cli.kernels.pair.base import KernelBlock
 from eqntk_cli.kernels.pair.spherical import Recursion, mean_over_nodes
-from eqntk_cli.recursion.block import KernelBlock
 from eqntk_cli.recursion.sphere.state import (
     NodeInput,
     channel_products,
@@ -33,16 +34,18 @@ _PROBES = 6
 _MOST_NODES = 60_000
 
 
-def sufficient_quadrature(recursion: Recursion, bandlimit: int, tolerance: float) -> tuple[Quadrature, str]:
-    """The rule of lowest even degree that reaches the relative tolerance, and a note with its errors.
+def sufficient_quadrature(
+    recursion: Recursion, bandlimit: int, tolerance: float, rules: Iterator[Quadrature]
+) -> tuple[Quadrature, str]:
+    """The first of ever finer rules that reaches the relative tolerance, and a note with its errors.
 
-    The error at degree N is the change from N to N + 2, relative to the kernel.
+    The error of a rule is the change to the next one (degree N to N + 2), relative to the kernel.
 
     Raises:
         ConfigError: the tolerance is beyond 60,000 nodes.
     """
     best = np.inf
-    for now, following in pairwise(_ladder(recursion, bandlimit)):
+    for now, following in pairwise(_ladder(recursion, bandlimit, rules)):
         (rule, value), (_, finer) = now, following
         change = np.abs(value / finer - 1).max(axis=0)  # the worse of NNGP and NTK
         apart = ~np.eye(_PROBES, dtype=bool)
@@ -63,21 +66,21 @@ def sufficient_quadrature(recursion: Recursion, bandlimit: int, tolerance: float
 def probe_signals(bandlimit: int) -> Float[np.ndarray, "probe coefficient 1"]:
     """Random signals of one channel with mean squares from 0.2 to 3."""
     signals = np.random.default_rng(0).normal(size=(_PROBES, bandlimit**2, 1))
-    size = np.sqrt(np.sum(signals**2, axis=(1, 2)) / (4 * np.pi) / np.geomspace(0.2, 3, _PROBES))
+    size = np.sqrt(np.sum(signals**2, axis=(1, 2)) / dense_fan_in(1) / np.geomspace(0.2, 3, _PROBES))
     return signals / size[:, None, None]
 
 
-def _ladder(recursion: Recursion, bandlimit: int) -> Iterator[tuple[Quadrature, Float[np.ndarray, "2 probe probe"]]]:
-    """Rules of rising even degree with NNGP and NTK of the probes, (2, probe, probe), in double precision."""
+def _ladder(
+    recursion: Recursion, bandlimit: int, rules: Iterator[Quadrature]
+) -> Iterator[tuple[Quadrature, Float[np.ndarray, "2 probe probe"]]]:
+    """The rules with NNGP and NTK of the probes, (2, probe, probe), in double precision."""
     with jax.enable_x64(True):
         x = jnp.asarray(probe_signals(bandlimit))
         program = jax.jit(partial(_chunk_sum, recursion, channel_products(x, x), mean_squares(x)))
-    degree = max(2, bandlimit + bandlimit % 2)
-    while (rule := gauss_quadrature(degree)).nodes <= _MOST_NODES:
+    for rule in takewhile(lambda rule: rule.nodes <= _MOST_NODES, rules):
         with jax.enable_x64(True):
             value = _evaluate(program, bandlimit, rule)
         yield rule, value
-        degree += 2
 
 
 def _evaluate(program: Callable[..., Array], bandlimit: int, rule: Quadrature) -> Float[np.ndarray, "2 probe probe"]:

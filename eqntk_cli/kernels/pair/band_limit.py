@@ -4,9 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from eqntk_cli.domains.quadrature import Quadrature
+from eqntk_cli.groups.quadrature import Quadrature
+from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
 from eqntk_cli.kernels.pair.spherical import Recursion
-from eqntk_cli.recursion.block import KernelBlock, PairKernel
 from eqntk_cli.recursion.sphere.band_limit import BandLimitedInput, Projection
 from eqntk_cli.recursion.sphere.state import (
     channel_products,
@@ -42,8 +42,8 @@ class BandLimitedKernel(PairKernel):
             jnp.concatenate([mean_squares(x)[None], jnp.tensordot(wigner, self_products(x), axes=1)]) for x in (x1, x2)
         )
         inner = inner_by_products(wigner, channel_products(x1, x2))
-        state = self._recursion(BandLimitedInput(inner, self1, self2, weights, self._projection))
-        return KernelBlock(state.nngp[0], state.ntk[0])
+        state = self._recursion(BandLimitedInput(inner, self1, self2, weights, self._projection)).pool()
+        return KernelBlock(state.nngp, state.ntk)
 
     def bytes_per_pair(self, x1: Array, x2: Array) -> int:
         """About eight arrays over the nodes."""

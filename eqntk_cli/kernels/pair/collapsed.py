@@ -6,17 +6,12 @@ themselves by the group, and needs no group filters at all. The recursion route 
 all pairs (g, g') and holds always. `auto` takes the collapsed route wherever it holds.
 """
 
-from collections.abc import Callable
-
 import jax
 
 from eqntk_cli.domains.base import Domain
 from eqntk_cli.domains.samples import Samples, count
-from eqntk_cli.errors import ConfigError
 from eqntk_cli.groups.finite import FiniteGroup
-from eqntk_cli.kernels.pair.network import NetworkKernel
-from eqntk_cli.layers.network import Network
-from eqntk_cli.recursion.block import KernelBlock, PairKernel
+from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
 
 
 class CollapsedKernel(PairKernel):
@@ -33,7 +28,7 @@ class CollapsedKernel(PairKernel):
 
     def block(self, x1: Samples, x2: Samples) -> KernelBlock:
         """NNGP and NTK of all pairs."""
-        moved = self.domain.orbit(self.group, x2)
+        moved = self.group.orbit(self.domain, x2)
         flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), moved)
         block = self.plain.block(x1, flat)
         means = [values.reshape(count(x1), count(x2), -1).mean(axis=-1) for values in block]
@@ -42,20 +37,3 @@ class CollapsedKernel(PairKernel):
     def bytes_per_pair(self, x1: Samples, x2: Samples) -> int:
         """The plain kernel for every element."""
         return self.group.order * self.plain.bytes_per_pair(x1, x2)
-
-
-def by_route(
-    route: str, reason: str | None, collapsed: Callable[[], PairKernel], network: Callable[[], Network]
-) -> PairKernel:
-    """The kernel by the route asked for; `reason` says why the collapse does not hold, None where it does.
-
-    Raises:
-        ConfigError: if `route=collapsed` is asked for where it does not hold.
-    """
-    if route == "collapsed" and reason is not None:
-        raise ConfigError(f"model.route=collapsed does not hold here: {reason}; use model.route=recursion or auto")
-    if route == "recursion" or (route == "auto" and reason is not None):
-        kernel = NetworkKernel(network(), "recursion", () if reason is None else (f"full recursion, since {reason}",))
-        kernel.collapses = reason is None
-        return kernel
-    return collapsed()

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from eqntk_cli.domains.molecules import AtomSignals
-from eqntk_cli.recursion.block import KernelBlock, PairKernel
+from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
 
 _TILE = 32  # atoms on a side
 

@@ -15,18 +15,19 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from eqntk_cli.domains.harmonics import wigner_matrices
-from eqntk_cli.domains.quadrature import Quadrature
-from eqntk_cli.recursion.block import KernelBlock, PairKernel
+from eqntk_cli.groups.quadrature import Quadrature
+from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
 from eqntk_cli.recursion.sphere.state import (
+    NearNodeInput,
     NodeInput,
     channel_products,
     inner_by_products,
-    inner_by_rotation,
     mean_squares,
     packed_wigner,
 )
+from eqntk_cli.recursion.state import State
 
-Recursion = Callable[[Any], Any]  # from the state of the input to the state of the output
+Recursion = Callable[[State], State]  # from the state of the input to the state of the output
 _STEP_BYTES = 1 << 17  # of one array over (node, sample1, sample2): about ten of them fit in a second-level cache
 _FEWEST_NODES = 8  # per step, however many pairs there are
 
@@ -54,11 +55,10 @@ class SphericalKernel(PairKernel):
     ) -> KernelBlock:
         """NNGP and NTK of all pairs."""
         x1, x2 = jnp.asarray(x1), jnp.asarray(x2)
-        norms = mean_squares(x1), mean_squares(x2)
         if self.quadrature.nodes <= _FEWEST_NODES:
-            inner = inner_by_rotation(x1, x2, jnp.asarray(self._rotations, x1.dtype))
-            weights = jnp.asarray(self.quadrature.weights, x1.dtype)
-            return mean_over_nodes(self._recursion, NodeInput(inner, *norms, weights))
+            rotations, weights = (jnp.asarray(a, x1.dtype) for a in (self._rotations, self.quadrature.weights))
+            return mean_over_nodes(self._recursion, NearNodeInput.by_rotation(x1, x2, rotations, weights))
+        norms = mean_squares(x1), mean_squares(x2)
         products = channel_products(x1, x2)
 
         def add_step(total: KernelBlock, step: tuple[Array, Array]) -> tuple[KernelBlock, None]:
@@ -89,5 +89,5 @@ class SphericalKernel(PairKernel):
 
 def mean_over_nodes(recursion: Recursion, nodes: NodeInput) -> KernelBlock:
     """NNGP and NTK with the mean over these nodes (weights of sum 1) for that over the group."""
-    state = recursion(nodes)
-    return KernelBlock(state.nngp[0], state.ntk[0])
+    state = recursion(nodes).pool()
+    return KernelBlock(state.nngp, state.ntk)

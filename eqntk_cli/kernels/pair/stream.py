@@ -4,9 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from eqntk_cli.domains.samples import Samples
-from eqntk_cli.layers.network import Network
-from eqntk_cli.recursion.block import KernelBlock, PairKernel
-from eqntk_cli.recursion.planar.stream import stream_kernel
+from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
+from eqntk_cli.layers.network import Sequential
+from eqntk_cli.recursion.planar.stream import StreamState
 
 _ARRAYS = 16  # images that are alive at once for one pair: K and T with their halos, before and after a layer
 
@@ -16,12 +16,13 @@ class StreamKernel(PairKernel):
 
     route = "collapsed"
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Sequential) -> None:
         self.network = network
 
     def block(self, x1: Samples, x2: Samples) -> KernelBlock:
         """NNGP and NTK of all pairs."""
-        return stream_kernel(self.network.kernel, jnp.asarray(x1), jnp.asarray(x2))
+        state = self.network.kernel(StreamState.of_images(jnp.asarray(x1), jnp.asarray(x2))).pool()
+        return KernelBlock(state.nngp, state.ntk)
 
     def bytes_per_pair(self, x1: Samples, x2: Samples) -> int:
         """A few images per pair."""

@@ -11,12 +11,22 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+_STRETCH = 4  # roundings by which a pair counts as closer than it seems
+
 
 class Dual(NamedTuple):
     """`value` = E[s(x) s(y)] and `derivative` = E[s'(x) s'(y)]."""
 
     value: Float[Array, "..."]
     derivative: Float[Array, "..."]
+
+
+class Apart(NamedTuple):
+    """As `Dual`, with `distance` = E[(s(x) - s(y))^2]."""
+
+    value: Float[Array, "..."]
+    derivative: Float[Array, "..."]
+    distance: Float[Array, "..."]
 
 
 class Activation(ABC):
@@ -45,6 +55,29 @@ class Activation(ABC):
     def diagonal(self, q: Float[Array, "..."]) -> Dual:
         """Both expectations for x = y, that is q12 = q11 = q22 = q, without the rounding of the general form."""
 
+    def apart(
+        self,
+        q12: Float[Array, "..."],
+        q11: Float[Array, "..."],
+        q22: Float[Array, "..."],
+        distance: Float[Array, "..."],  # noqa: ARG002 (what a kink needs, a smooth nonlinearity does not)
+    ) -> Apart:
+        """The expectations of a pair of which distance = q11 + q22 - 2 q12 is known more precisely than by subtraction.
+
+        A nonlinearity with a kink has expectations like the root of 1 - c, which needs that precision at every depth;
+        a smooth one does not, and follows the distance by subtraction.
+        """
+        value, derivative = self.dual(q12, q11, q22)
+        return Apart(value, derivative, squared_distance(value, self.diagonal(q11).value, self.diagonal(q22).value))
+
+
+def squared_distance(
+    q12: Float[Array, "..."], q11: Float[Array, "..."], q22: Float[Array, "..."]
+) -> Float[Array, "..."]:
+    """q11 + q22 - 2 q12 but for the stretch of `correlation`: zero for a sample and its exact copy."""
+    both = q11 + q22
+    return jnp.maximum(both - 2 * q12 - _STRETCH * float(jnp.finfo(q12.dtype).eps) * both, 0)
+
 
 def correlation(
     q12: Float[Array, "..."], q11: Float[Array, "..."], q22: Float[Array, "..."]
@@ -56,5 +89,13 @@ def correlation(
     """
     scale = jnp.sqrt(q11) * jnp.sqrt(q22)
     safe = jnp.where(scale > 0, scale, 1)
-    stretch = 1 + 4 * float(jnp.finfo(q12.dtype).eps)
+    stretch = 1 + _STRETCH * float(jnp.finfo(q12.dtype).eps)
     return jnp.clip(q12 / safe * stretch, -1, 1), scale
+
+
+def slack(
+    distance: Float[Array, "..."], gap: Float[Array, "..."], q11: Float[Array, "..."], q22: Float[Array, "..."]
+) -> Float[Array, "..."]:
+    """The roundings of distance - gap^2, gap = |sqrt(q11) - sqrt(q22)|: a pair on one ray counts as parallel."""
+    eps = float(jnp.finfo(distance.dtype).eps)
+    return _STRETCH * eps * (distance + gap * jnp.sqrt(jnp.maximum(q11, q22)))

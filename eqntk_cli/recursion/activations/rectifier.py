@@ -12,8 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from eqntk_cli.recursion.activations.base import Activation, Dual, correlation
-from eqntk_cli.recursion.arc import arccos
+from eqntk_cli.recursion.activations.base import Activation, Apart, Dual, correlation, slack
+from eqntk_cli.recursion.arc import arccos, arccos_and_supplement
+
+_NEAR = 0.1  # 1 - c below which it is taken from the distance
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,30 @@ class Rectifier(Activation):
         sine = jnp.sqrt((1 - c) * (1 + c))
         value = scale * (sine + supplement * c) / (2 * np.pi)
         return self._mix(q12, value, supplement / (2 * np.pi))
+
+    def apart(
+        self,
+        q12: Float[Array, "..."],
+        q11: Float[Array, "..."],
+        q22: Float[Array, "..."],
+        distance: Float[Array, "..."],
+    ) -> Apart:
+        """The same with 1 - c from the distance, by which th keeps its precision for inputs that nearly coincide.
+
+        D = E[(x - y)^2] = (s1 - s2)^2 + 2 s1 s2 (1 - c) with s = sqrt(q), and
+        E[(relu(x) - relu(y))^2] = (s1 - s2)^2/2 + s1 s2/pi (pi (1 - c) - sin th + th c).
+        """
+        c, scale = correlation(q12, q11, q22)
+        gap = jnp.abs(jnp.sqrt(q11) - jnp.sqrt(q22))
+        deficit = 1 - c
+        rest = distance - gap * gap - slack(distance, gap, q11, q22)
+        deficit = jnp.where(deficit < _NEAR, jnp.maximum(rest, 0) / jnp.where(scale > 0, 2 * scale, 1), deficit)
+        angle, supplement = arccos_and_supplement(c, jnp.where(c < 0, 1 + c, deficit))
+        sine = jnp.sqrt(deficit * (1 + c))
+        value = scale * (sine + supplement * c) / (2 * np.pi)
+        moved = gap * gap / 2 + scale / np.pi * jnp.maximum(np.pi * deficit - sine + angle * c, 0)
+        slope = self.negative_slope
+        return Apart(*self._mix(q12, value, supplement / (2 * np.pi)), slope * distance + (1 - slope) ** 2 * moved)
 
     def diagonal(self, q: Float[Array, "..."]) -> Dual:
         """(1 + a^2)/2 times q, and (1 + a^2)/2."""

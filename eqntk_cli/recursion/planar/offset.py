@@ -7,17 +7,19 @@ along columns. `offset_axis` says which cells stand for which positions.
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Self
+from typing import Self
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+from typing_extensions import override
 
+from eqntk_cli.domains.support import Support
 from eqntk_cli.recursion.activations.base import Activation
 from eqntk_cli.recursion.planar.axis import OffsetAxis
 from eqntk_cli.recursion.planar.fence import fenced
 from eqntk_cli.recursion.planar.signal import Offset, OffsetSignal
-from eqntk_cli.recursion.state import KernelState
+from eqntk_cli.recursion.state import KernelState, State
 
 
 @dataclass(frozen=True)
@@ -33,60 +35,80 @@ class OffsetState(KernelState):
     offset: Offset
     level: int
 
-    @classmethod
-    def of_images(cls, images: OffsetSignal, offset: Offset) -> "OffsetState":
-        """The state of the input: K = <x(t), x'(t')>/C, no parameters yet."""
-        first, second = images.first_at(offset), images.second_at(offset)
-        channels = range(first.shape[-1])
-        products = [first[:, :, :, None, c] * second[:, :, None, :, c] for c in channels]
-        nngp = sum(products[1:], start=products[0]) / len(channels)
-        zero = jnp.zeros((), nngp.dtype)
-        return cls(nngp, None, zero, zero, images.rows, images.columns, offset, 0)
-
-    def average(
-        self, values: Float[Array, "row column sample1 sample2"], support: Any
-    ) -> Float[Array, "row2 column2 sample1 sample2"]:
-        """Box filter of the window; positions outside count as zero under padding=same."""
-        del support
-        if self.rows.padding == "same":
-            values = self._inside(values)
-        return fenced(self.offset[0] >= 0, partial(_box_mean, self.rows, self.columns, self.level), values)
-
-    def average_variance(self, values: Float[Array, ""], support: Any, which: int) -> Float[Array, ""]:
-        """Nothing to do: the variances are kept outside."""
-        del support, which
-        return values
+    @override
+    def averaged(self, support: Support) -> Self:
+        """Box filter of the window of this level, which the axes know; one level further."""
+        means = [_box_mean(self, values) for values in (self.nngp, self.ntk)]
+        return replace(self, nngp=means[0], ntk=means[1], level=self.level + 1)
 
     def across(
-        self, variance1: Float[Array, "row column sample1"], variance2: Float[Array, "row column sample2"]
+        self,
     ) -> tuple[Float[Array, "row column sample1 1"], Float[Array, "row column 1 sample2"]]:
         """Variances of the first sample at t, of the second at t'."""
-        return variance1[..., None], variance2[..., None, :]
-
-    def after_linear(self, support: Any) -> Self:
-        """One level further."""
-        del support
-        return replace(self, level=self.level + 1)
+        return self.variance1[..., None], self.variance2[..., None, :]
 
     def activate_with(self, activation: Activation, variances: OffsetSignal) -> Self:
         """A nonlinearity, with the variances of both samples at this level."""
         known = replace(self, variance1=variances.first_at(self.offset), variance2=variances.second_at(self.offset))
         return replace(known.activate(activation), variance1=self.variance1, variance2=self.variance2)
 
-    def pool(self) -> "OffsetState":
-        """The cells that stand for pairs of positions, zero elsewhere; their sum over offsets is the pooled kernel."""
-        assert self.ntk is not None, "pooling before the first linear layer"
-        return replace(self, nngp=self._inside(self.nngp), ntk=self._inside(self.ntk))
+    def add(self, branch: State) -> Self:
+        """A skip connection; the branch may have crossed convolutions (of stride 1), so its level counts from here."""
+        assert isinstance(branch, OffsetState), "a branch before the first convolution"
+        return replace(super().add(branch), level=branch.level)
 
-    def _inside(self, values: Float[Array, "row column sample1 sample2"]) -> Float[Array, "row column sample1 sample2"]:
-        down, across = self.rows.inside(self.level, self.offset[0]), self.columns.inside(self.level, self.offset[1])
-        return jnp.where((down[:, None] & across)[:, :, None, None], values, 0)
+    def inside(self) -> Self:
+        """The cells that stand for pairs of positions, zero elsewhere; their sum over offsets is the pooled kernel."""
+        return replace(self, nngp=_inside(self, self.nngp), ntk=_inside(self, self.ntk))
+
+
+@dataclass(frozen=True)
+class OffsetInput(State):
+    """Two blocks of images before the first convolution: the products <x(t), x'(t')>/C at one offset, and T = 0."""
+
+    products: Float[Array, "row column sample1 sample2"]
+    rows: OffsetAxis
+    columns: OffsetAxis
+    offset: Offset
+    level: int = 0
+
+    @classmethod
+    def of_images(cls, images: OffsetSignal, offset: Offset) -> Self:
+        """The products at one offset."""
+        first, second = images.first_at(offset), images.second_at(offset)
+        channels = range(first.shape[-1])
+        products = [first[:, :, :, None, c] * second[:, :, None, :, c] for c in channels]
+        return cls(sum(products[1:], start=products[0]) / len(channels), images.rows, images.columns, offset)
+
+    @override
+    def linear(self, support: Support, weight_variance: float, bias_variance: float) -> OffsetState:
+        """The first convolution; there T = K."""
+        nngp = weight_variance * _box_mean(self, self.products) + bias_variance
+        zero = jnp.zeros((), nngp.dtype)
+        return OffsetState(nngp, nngp, zero, zero, self.rows, self.columns, self.offset, self.level + 1)
+
+
+def _inside(
+    state: OffsetState | OffsetInput, values: Float[Array, "row column sample1 sample2"]
+) -> Float[Array, "row column sample1 sample2"]:
+    """Zero in the cells of which a position lies outside its image."""
+    down, across = state.rows.inside(state.level, state.offset[0]), state.columns.inside(state.level, state.offset[1])
+    return jnp.where((down[:, None] & across)[:, :, None, None], values, 0)
 
 
 def _box_mean(
+    state: OffsetState | OffsetInput, values: Float[Array, "row column sample1 sample2"]
+) -> Float[Array, "row2 column2 sample1 sample2"]:
+    """Mean over the window, positions outside counting as zero under padding=same."""
+    if state.rows.padding == "same":
+        values = _inside(state, values)
+    return fenced(state.offset[0] >= 0, partial(_box_means, state.rows, state.columns, state.level), values)
+
+
+def _box_means(
     rows: OffsetAxis, columns: OffsetAxis, level: int, values: Float[Array, "row column sample1 sample2"]
 ) -> Float[Array, "row2 column2 sample1 sample2"]:
-    """Mean over the window, rows first."""
+    """Rows first."""
     values = _box(_box(values, 0, rows, level), 1, columns, level)
     return values / (rows.windows[level] * columns.windows[level])
 

@@ -2,127 +2,106 @@
 
 The recursion of the layers is recorded first (`StreamState`): the variances, which need no pairs, are followed at
 once; what is done to K and T is kept as a list of steps. Pooling then replays the steps for one offset after the
-other and adds up (`offset_axis` says why offsets never mix). At no time is there an array over pairs of positions.
+other and adds up (`planar.axis` says why offsets never mix). At no time is there an array over pairs of positions.
 """
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import methodcaller
-from typing import Any
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+from typing_extensions import override
 
 from eqntk_cli.domains.lattice import Lattice, Window
 from eqntk_cli.domains.support import Support, everywhere
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.recursion.activations.base import Activation
-from eqntk_cli.recursion.block import KernelBlock
 from eqntk_cli.recursion.planar.axis import OffsetAxis
-from eqntk_cli.recursion.planar.offset import OffsetState
 from eqntk_cli.recursion.planar.signal import OffsetSignal
 from eqntk_cli.recursion.planar.total import OffsetSum, Step, replay
-from eqntk_cli.recursion.state import KernelState
-from eqntk_cli.recursion.table import TableState
+from eqntk_cli.recursion.state import Pooled, State
 
 Images = Float[Array, "sample height width channel"]
 
 
-def stream_kernel(recursion: Callable[[Any], Any], x1: Images, x2: Images) -> KernelBlock:
-    """NNGP and NTK of a plain convolutional network between all pairs of images.
-
-    `recursion` is the network's kernel recursion (`Network.kernel`).
-    """
-    state = recursion(StreamState.of_images(x1, x2))
-    return KernelBlock(state.nngp[:, :, 0, 0], state.ntk[:, :, 0, 0])
-
-
 @dataclass(frozen=True)
-class StreamState(KernelState):
-    """Records the recursion of a network; variances are (sample, site), K and T are not computed yet."""
+class StreamState(State):
+    """Follows the variances (sample, site) of a network on two blocks of images, and records its layers."""
 
     images1: Images
     images2: Images
+    variance1: Float[Array, "sample1 site"]
+    variance2: Float[Array, "sample2 site"]
     lattice: Lattice
     windows: tuple[Window, ...] = ()
-    steps: tuple[Any, ...] = ()
+    steps: tuple["Recorded", ...] = ()
 
     @classmethod
     def of_images(cls, x1: Images, x2: Images) -> "StreamState":
         """The state of the input."""
-        zero = jnp.zeros((), x1.dtype)
         variance1, variance2 = ((x * x).mean(axis=-1).reshape(x.shape[0], -1) for x in (x1, x2))
-        return cls(zero, None, variance1, variance2, x1, x2, Lattice.of_image(*x1.shape[1:3]))
+        return cls(x1, x2, variance1, variance2, Lattice.of_image(*x1.shape[1:3]))
 
-    def linear(self, support: Support, weight_variance: float, bias_variance: float) -> Any:
+    def linear(self, support: Support, weight_variance: float, bias_variance: float) -> State:
         """Record a convolution; a dense layer on all positions reads offset zero only and ends the stream."""
         if support.window is None:
             _require_flat(support, self.lattice)
             return self._streamed(diagonal=True).linear(everywhere(1), weight_variance, bias_variance)
-        done = super().linear(support, weight_variance, bias_variance)
-        return done._recorded(_Linear(support, weight_variance, bias_variance))
+        variances = [
+            weight_variance * jnp.pad(values, [(0, 0), (0, 1)])[:, support.table].mean(axis=-1) + bias_variance
+            for values in (self.variance1, self.variance2)
+        ]
+        return replace(
+            self,
+            variance1=variances[0],
+            variance2=variances[1],
+            lattice=self.lattice.windowed(support.window)[0],
+            windows=(*self.windows, support.window),
+            steps=(*self.steps, _Linear(support, weight_variance, bias_variance)),
+        )
 
-    def activate(self, activation: Activation) -> Any:
+    def activate(self, activation: Activation) -> "StreamState":
         """Record a nonlinearity with the variances before it."""
         step = _Activate(activation, self._image(self.variance1), self._image(self.variance2), len(self.windows))
-        return super().activate(activation)._recorded(step)
+        return replace(
+            self,
+            variance1=activation.diagonal(self.variance1).value,
+            variance2=activation.diagonal(self.variance2).value,
+            steps=(*self.steps, step),
+        )
 
-    def add(self, branch: KernelState) -> Any:
+    def add(self, branch: State) -> "StreamState":
         """Record a skip connection around what `branch` recorded since this state."""
-        assert isinstance(branch, StreamState)
+        assert isinstance(branch, StreamState), "a branch that ends the stream"
         sides = [(state.lattice.rows.count, state.lattice.columns.count) for state in (self, branch)]
         if sides[0] != sides[1]:
             raise ConfigError(
                 "architecture.skip=true needs feature maps of equal size; use architecture.padding=same or circular "
                 "with architecture.stride=1"
             )
-        step = _Residual(branch.steps[len(self.steps) :])
-        return replace(super().add(branch), windows=branch.windows)._recorded(step)
+        return replace(
+            self,
+            variance1=self.variance1 + branch.variance1,
+            variance2=self.variance2 + branch.variance2,
+            windows=branch.windows,
+            steps=(*self.steps, _Residual(branch.steps[len(self.steps) :])),
+        )
 
-    def pool(self) -> TableState:
-        """Run the stream over all offsets: the mean of K and T over all pairs of positions, as a single site."""
+    def pool(self) -> Pooled:
+        """Run the stream over all offsets: the mean of K and T over all pairs of positions."""
         return self._streamed(diagonal=False)
 
-    def average(self, values: Float[Array, ""], support: Support) -> Float[Array, ""]:
-        """K and T wait for the stream."""
-        del support
-        return values
-
-    def average_variance(
-        self, values: Float[Array, "sample site"], support: Support, which: int
-    ) -> Float[Array, "sample out"]:
-        """Mean over the taps of the variance at one site."""
-        del which
-        return jnp.pad(values, [(0, 0), (0, 1)])[:, support.table].mean(axis=-1)
-
-    def across(
-        self, variance1: Float[Array, "sample1 site"], variance2: Float[Array, "sample2 site"]
-    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """K and T wait for the stream."""
-        del variance1, variance2
-        return self.nngp, self.nngp
-
-    def after_linear(self, support: Support) -> "StreamState":
-        """The lattice behind the convolution."""
-        assert support.window is not None
-        lattice, _ = self.lattice.windowed(support.window)
-        return replace(self, lattice=lattice, windows=(*self.windows, support.window))
-
-    def _recorded(self, step: Any) -> "StreamState":
-        return replace(self, steps=(*self.steps, step))
-
-    def _image(self, variance: Float[Array, "sample site"] | None) -> Float[Array, "sample height width"]:
-        assert variance is not None
+    def _image(self, variance: Float[Array, "sample site"]) -> Float[Array, "sample height width"]:
         return variance.reshape(-1, self.lattice.rows.count, self.lattice.columns.count)
 
-    def _streamed(self, diagonal: bool) -> TableState:
+    def _streamed(self, diagonal: bool) -> Pooled:
         """The sum over offsets of what the recorded steps give, divided by the number of pairs of positions."""
         rows, columns = (self._axis(dimension, diagonal) for dimension in (0, 1))
         images = OffsetSignal.of(self.images1, self.images2, rows, columns, level=0)
         steps = [step.placed(rows, columns) for step in self.steps]
-        nngp, ntk = (values[:, :, None, None] for values in OffsetSum(images, steps).mean())
-        return TableState(nngp, ntk, None, None)
+        return Pooled(*OffsetSum(images, steps).mean())
 
     def _axis(self, dimension: int, diagonal: bool) -> OffsetAxis:
         paddings = {window.padding for window in self.windows}
@@ -134,23 +113,31 @@ class StreamState(KernelState):
         return OffsetAxis(self.images1.shape[1 + dimension], windows, strides, paddings.pop(), diagonal)
 
 
+class Recorded(ABC):
+    """A layer that waits for the stream."""
+
+    @abstractmethod
+    def placed(self, rows: OffsetAxis, columns: OffsetAxis) -> Step:
+        """The step on the cells of these axes."""
+
+
 @dataclass(frozen=True)
-class _Linear:
-    """A recorded convolution."""
+class _Linear(Recorded):
+    """A convolution; the first one acts on the input state."""
 
     support: Support
     weight_variance: float
     bias_variance: float
 
+    @override
     def placed(self, rows: OffsetAxis, columns: OffsetAxis) -> Step:
-        """The step on the cells of these axes."""
-        del rows, columns
+        """The same on any cells: the state knows them."""
         return methodcaller("linear", self.support, self.weight_variance, self.bias_variance)
 
 
 @dataclass(frozen=True)
-class _Activate:
-    """A recorded nonlinearity with the variances (sample, height, width) before it."""
+class _Activate(Recorded):
+    """A nonlinearity with the variances (sample, height, width) before it."""
 
     activation: Activation
     variance1: Float[Array, "sample1 height width"]
@@ -158,26 +145,24 @@ class _Activate:
     level: int
 
     def placed(self, rows: OffsetAxis, columns: OffsetAxis) -> Step:
-        """The step on the cells of these axes."""
+        """The variances laid out for any offset."""
         variances = OffsetSignal.of(self.variance1, self.variance2, rows, columns, self.level)
         return methodcaller("activate_with", self.activation, variances)
 
 
 @dataclass(frozen=True)
-class _Residual:
-    """A recorded skip connection around the steps of a branch."""
+class _Residual(Recorded):
+    """A skip connection around the steps of a branch."""
 
-    branch: tuple[Any, ...]
+    branch: tuple[Recorded, ...]
 
     def placed(self, rows: OffsetAxis, columns: OffsetAxis) -> Step:
-        """The step on the cells of these axes."""
+        """The branch's steps in their places."""
         return partial(_add_branch, [step.placed(rows, columns) for step in self.branch])
 
 
-def _add_branch(steps: list[Step], state: OffsetState) -> OffsetState:
-    # the branch may have crossed convolutions (of stride 1): its level is the one that counts from here on
-    inner = replay(steps, state)
-    return replace(state.add(inner), level=inner.level)
+def _add_branch(steps: list[Step], state: State) -> State:
+    return state.add(replay(steps, state))
 
 
 def _require_flat(support: Support, lattice: Lattice) -> None:

@@ -17,10 +17,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from eqntk_cli.recursion.planar.offset import OffsetState
+from eqntk_cli.recursion.planar.offset import OffsetInput, OffsetState
 from eqntk_cli.recursion.planar.signal import OffsetSignal
+from eqntk_cli.recursion.state import State
 
-Step = Callable[[OffsetState], OffsetState]
+Step = Callable[[State], State]
 Cells = Float[Array, "row column sample1 sample2"]
 
 
@@ -47,8 +48,9 @@ class OffsetSum:
     def _add_offset(
         self, down: Int[Array, ""], across: Int[Array, ""], sums: tuple[Cells, Cells]
     ) -> tuple[Cells, Cells]:
-        state = replay(self.steps, OffsetState.of_images(self.images, (down, across))).pool()
-        assert state.ntk is not None
+        state = replay(self.steps, OffsetInput.of_images(self.images, (down, across)))
+        assert isinstance(state, OffsetState), "pooling before the first convolution"
+        state = state.inside()
         return sums[0] + state.nngp, sums[1] + state.ntk
 
     def _zeros(self) -> tuple[Cells, Cells]:
@@ -58,7 +60,7 @@ class OffsetSum:
         return jnp.zeros(shape, self.images.second.dtype), jnp.zeros(shape, self.images.second.dtype)
 
 
-def replay(steps: Sequence[Step], state: OffsetState) -> OffsetState:
+def replay(steps: Sequence[Step], state: State) -> State:
     """The state after all steps."""
     for step in steps:
         state = step(state)

@@ -8,14 +8,18 @@ Off by a few 0.1 % from the network without a limit at L' = 3 to 6.
 """
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from typing_extensions import override
 
-from eqntk_cli.domains.quadrature import Quadrature
+from eqntk_cli.domains.support import Support
+from eqntk_cli.groups.quadrature import Quadrature
 from eqntk_cli.recursion.activations.base import Activation
 from eqntk_cli.recursion.sphere.state import NodeState, packed_wigner
+from eqntk_cli.recursion.state import State
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,35 +58,30 @@ class BandLimitedState(NodeState):
 
     projection: Projection
 
-    def across(
-        self, variance1: Float[Array, "1+node sample1"], variance2: Float[Array, "1+node sample2"]
-    ) -> tuple[Float[Array, "1 sample1 1"], Float[Array, "1 1 sample2"]]:
+    def across(self) -> tuple[Float[Array, "1 sample1 1"], Float[Array, "1 1 sample2"]]:
         """The variances are the self-kernels at u = e."""
-        return variance1[:1, :, None], variance2[:1, None, :]
+        return self.variance1[:1, :, None], self.variance2[:1, None, :]
 
-    def activate(self, activation: Activation) -> "BandLimitedState":
-        """A nonlinearity at every u, for the self-kernels too."""
-        assert self.variance1 is not None, "a nonlinearity after pooling"
-        assert self.variance2 is not None, "a nonlinearity after pooling"
-        variance1, variance2 = (_activated(values, activation) for values in (self.variance1, self.variance2))
-        return replace(super().activate(activation), variance1=variance1, variance2=variance2)
+    def variance_activated(
+        self, variance: Float[Array, "1+node sample"], activation: Activation
+    ) -> Float[Array, "1+node sample"]:
+        """The self-kernels at every u."""
+        return _activated(variance, activation)
 
-    def band_limited(self) -> "BandLimitedState":
+    def limit_band(self) -> Self:
         """P on K, T and the self-kernels."""
-        assert self.variance1 is not None, "a band limit after pooling"
-        assert self.variance2 is not None, "a band limit after pooling"
         limit = self.projection
         return replace(
             self,
             nngp=limit.nodes(self.nngp),
-            ntk=None if self.ntk is None else limit.nodes(self.ntk),
+            ntk=limit.nodes(self.ntk),
             variance1=limit.nodes_and_identity(self.variance1[1:]),
             variance2=limit.nodes_and_identity(self.variance2[1:]),
         )
 
 
 @dataclass(frozen=True)
-class BandLimitedInput:
+class BandLimitedInput(State):
     """Two blocks of signals before the lifting layer: inner products with rotated copies, also with the own ones."""
 
     inner: Float[Array, "node sample1 sample2"]
@@ -91,13 +90,14 @@ class BandLimitedInput:
     weights: Float[Array, " node"]
     projection: Projection
 
-    def rotated(self) -> "BandLimitedInput":
+    @override
+    def rotate(self, rotations: Float[np.ndarray, "element 3 3"]) -> Self:
         """The lifting to rotated copies of the signal: it is in `inner` already."""
         return self
 
-    def linear(self, support: object, weight_variance: float, bias_variance: float) -> BandLimitedState:
+    @override
+    def linear(self, support: Support, weight_variance: float, bias_variance: float) -> BandLimitedState:
         """The first linear layer, k(u); there T = K."""
-        del support
         nngp, self1, self2 = (
             weight_variance * values + bias_variance for values in (self.inner, self.self1, self.self2)
         )

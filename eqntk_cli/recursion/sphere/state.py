@@ -10,14 +10,20 @@ With the single node u = e this is the plain network.
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Self
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
+from typing_extensions import override
 
 from eqntk_cli.domains.harmonics import euler_angles, wigner_block
-from eqntk_cli.recursion.state import KernelState
+from eqntk_cli.domains.sphere import dense_fan_in
+from eqntk_cli.domains.support import Support
+from eqntk_cli.recursion.activations.base import squared_distance
+from eqntk_cli.recursion.state import KernelState, NearState, Pooled, State, refined_distance
 
 
 @dataclass(frozen=True)
@@ -26,35 +32,29 @@ class NodeState(KernelState):
 
     weights: Float[Array, " node"]
 
-    def average(
-        self, values: Float[Array, "node sample1 sample2"], support: Any
-    ) -> Float[Array, "node sample1 sample2"]:
+    @override
+    def averaged(self, support: Support) -> Self:
         """Nothing is left to average over: K depends on u only."""
-        del support
-        return values
+        return self
 
-    def average_variance(self, values: Float[Array, " sample"], support: Any, which: int) -> Float[Array, " sample"]:
-        """The same for the variances."""
-        del support, which
-        return values
-
-    def across(
-        self, variance1: Float[Array, " sample1"], variance2: Float[Array, " sample2"]
-    ) -> tuple[Float[Array, "1 sample1 1"], Float[Array, "1 1 sample2"]]:
+    def across(self) -> tuple[Float[Array, "1 sample1 1"], Float[Array, "1 1 sample2"]]:
         """Variances of the first sample along axis 1, of the second along axis 2."""
-        return variance1[None, :, None], variance2[None, None, :]
+        return self.variance1[None, :, None], self.variance2[None, None, :]
 
-    def pool(self) -> "NodeState":
+    def pool(self) -> Pooled:
         """Weighted mean over the nodes."""
-        assert self.ntk is not None, "pooling before the first linear layer"
-        nngp, ntk = (
-            jnp.tensordot(self.weights, values, axes=1, precision="highest")[None] for values in (self.nngp, self.ntk)
+        return Pooled(
+            *(jnp.tensordot(self.weights, values, axes=1, precision="highest") for values in (self.nngp, self.ntk))
         )
-        return NodeState(nngp, ntk, None, None, jnp.ones((1,), self.weights.dtype))
 
 
 @dataclass(frozen=True)
-class NodeInput:
+class NearNodeState(NodeState, NearState):
+    """The same with the distances, for a few nodes."""
+
+
+@dataclass(frozen=True)
+class NodeInput(State):
     """Two blocks of signals before the lifting layer; there T = 0.
 
     `inner` is the inner product of f and rho(u_q) f', a mean over the sphere and the channels; `norms1` and `norms2`
@@ -66,35 +66,67 @@ class NodeInput:
     norms2: Float[Array, " sample2"]
     weights: Float[Array, " node"]
 
-    def rotated(self) -> "NodeInput":
+    @override
+    def rotate(self, rotations: Float[np.ndarray, "element 3 3"]) -> Self:
         """The lifting to rotated copies of the signal: it is in `inner` already."""
         return self
 
-    def linear(self, support: Any, weight_variance: float, bias_variance: float) -> NodeState:
+    @override
+    def linear(self, support: Support, weight_variance: float, bias_variance: float) -> NodeState:
         """The first linear layer, k(u); there T = K."""
-        del support
         nngp, variance1, variance2 = (
             weight_variance * values + bias_variance for values in (self.inner, self.norms1, self.norms2)
         )
         return NodeState(nngp, nngp, variance1, variance2, self.weights)
 
 
+@dataclass(frozen=True)
+class NearNodeInput(NodeInput):
+    """The same with the mean squares of f - rho(u_q) f'."""
+
+    distance: Float[Array, "node sample1 sample2"]
+
+    def linear(self, support: Support, weight_variance: float, bias_variance: float) -> NearNodeState:
+        """The first linear layer."""
+        first = super().linear(support, weight_variance, bias_variance)
+        return NearNodeState(
+            first.nngp,
+            first.ntk,
+            first.variance1,
+            first.variance2,
+            weight_variance * self.distance,
+            first.weights,
+        )
+
+    @classmethod
+    def by_rotation(
+        cls,
+        x1: Float[Array, "sample1 coefficient channel"],
+        x2: Float[Array, "sample2 coefficient channel"],
+        wigner: Float[Array, "node coefficient coefficient"],
+        weights: Float[Array, " node"],
+    ) -> Self:
+        """From the rotated signals themselves: the cheaper way for a few nodes."""
+        turned = jnp.einsum("qij,bjc->qbic", wigner, x2, precision="highest").reshape(len(wigner), len(x2), -1)
+        flat = x1.reshape(len(x1), -1)
+        inner = jnp.einsum("ak,qbk->qab", flat / dense_fan_in(x1.shape[2]), turned, precision="highest")
+        norms = mean_squares(x1), mean_squares(x2)
+        squares = norms[0][:, None], norms[1][None, :]
+        share = flat.shape[1] / dense_fan_in(x1.shape[2])  # a mean over the sphere from a mean over coefficients
+        distance = refined_distance(
+            squared_distance(inner, *squares),
+            squares[0] + squares[1],
+            flat.shape[1],
+            partial(_squared_difference, flat * math.sqrt(share), turned * math.sqrt(share)),
+        )
+        return cls(inner, *norms, weights, distance)
+
+
 def inner_by_products(
     wigner: Float[Array, "node lmn"], products: Float[Array, "lmn sample1 sample2"]
 ) -> Float[Array, "node sample1 sample2"]:
-    """sum_lmn D^l_mn(u) sum_c f_lm f'_ln/(4 pi C): the cheaper way for many nodes."""
+    """sum_lmn D^l_mn(u) sum_c f_lm f'_ln/(4 pi C)."""
     return jnp.tensordot(wigner, products, axes=1, precision="highest")
-
-
-def inner_by_rotation(
-    x1: Float[Array, "sample1 coefficient channel"],
-    x2: Float[Array, "sample2 coefficient channel"],
-    wigner: Float[Array, "node coefficient coefficient"],
-) -> Float[Array, "node sample1 sample2"]:
-    """The same from the rotated signals themselves: the cheaper way for a few nodes."""
-    turned = jnp.einsum("qij,bjc->qbic", wigner, x2, precision="highest").reshape(len(wigner), len(x2), -1)
-    flat = x1.reshape(len(x1), -1) / (4 * math.pi * x1.shape[2])
-    return jnp.einsum("ak,qbk->qab", flat, turned, precision="highest")
 
 
 def channel_products(
@@ -102,7 +134,7 @@ def channel_products(
 ) -> Float[Array, "lmn sample1 sample2"]:
     """sum_c f_lm f'_ln/(4 pi C), ordered by l, m, n."""
     rows, columns = _block_entries(math.isqrt(x1.shape[1]))
-    left = jnp.transpose(x1 / (4 * math.pi * x1.shape[2]), (1, 0, 2))[rows]
+    left = jnp.transpose(x1 / dense_fan_in(x1.shape[2]), (1, 0, 2))[rows]
     right = jnp.transpose(x2, (1, 2, 0))[columns]
     return jnp.einsum("kac,kcb->kab", left, right, precision="highest")
 
@@ -110,12 +142,12 @@ def channel_products(
 def self_products(x: Float[Array, "sample coefficient channel"]) -> Float[Array, "lmn sample"]:
     """sum_c f_lm f_ln/(4 pi C) of every signal with itself, ordered by l, m, n."""
     rows, columns = _block_entries(math.isqrt(x.shape[1]))
-    return jnp.einsum("akc,akc->ka", x[:, rows], x[:, columns], precision="highest") / (4 * math.pi * x.shape[2])
+    return jnp.einsum("akc,akc->ka", x[:, rows], x[:, columns], precision="highest") / dense_fan_in(x.shape[2])
 
 
 def mean_squares(x: Float[Array, "sample coefficient channel"]) -> Float[Array, " sample"]:
     """The mean square over the sphere and the channels, sum f_lm^2/(4 pi C)."""
-    return jnp.sum(x * x, axis=(1, 2)) / (4 * math.pi * x.shape[2])
+    return jnp.sum(x * x, axis=(1, 2)) / dense_fan_in(x.shape[2])
 
 
 def packed_wigner(bandlimit: int, rotations: Float[np.ndarray, "node 3 3"]) -> Float[np.ndarray, "node lmn"]:
@@ -124,6 +156,14 @@ def packed_wigner(bandlimit: int, rotations: Float[np.ndarray, "node 3 3"]) -> F
     return np.concatenate(
         [wigner_block(degree, angles).reshape(len(angles), -1) for degree in range(bandlimit)], axis=1
     )
+
+
+def _squared_difference(
+    flat: Float[Array, "sample1 coefficient"], turned: Float[Array, "node sample2 coefficient"], index: Array
+) -> Float[Array, "node sample1 sample2"]:
+    first = jax.lax.dynamic_index_in_dim(flat, index, axis=1, keepdims=False)
+    second = jax.lax.dynamic_index_in_dim(turned, index, axis=2, keepdims=False)
+    return (first[None, :, None] - second[:, None, :]) ** 2
 
 
 def _block_entries(bandlimit: int) -> tuple[Int[np.ndarray, " lmn"], Int[np.ndarray, " lmn"]]:

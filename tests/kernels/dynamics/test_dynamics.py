@@ -7,7 +7,7 @@ import scipy.linalg
 from eqntk_cli.errors import ConfigError, DataError, NumericalError
 from eqntk_cli.kernels.dynamics.prediction import fit
 from eqntk_cli.kernels.dynamics.spectrum import Schedule
-from eqntk_cli.recursion.block import KernelBlock
+from eqntk_cli.kernels.pair.base import KernelBlock
 
 TRAIN, TEST, OUTPUTS = 7, 4, 2
 

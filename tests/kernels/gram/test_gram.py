@@ -15,7 +15,7 @@ import pytest
 from eqntk_cli.errors import DataError, DiskError, NumericalError, StorageError
 from eqntk_cli.kernels.gram.matrix import Engine, Kept, gram, gram_file
 from eqntk_cli.kernels.gram.store import ForeignTilesError
-from eqntk_cli.recursion.block import KernelBlock, PairKernel
+from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
 from tests.kernels.gram.toy_kernel import ToyKernel, samples
 
 ROOT = Path(__file__).parents[3]

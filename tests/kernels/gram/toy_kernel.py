@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from eqntk_cli.recursion.block import KernelBlock, PairKernel
+from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
 
 
 class ToyKernel(PairKernel):

@@ -1,20 +1,20 @@
-"""Quadrature over SO(3) under Haar measure: Gauss-Legendre in cos(beta) times uniform nodes in alpha and gamma.
+"""Rules for the mean over a group of rotations: nodes and weights.
+
+For SO(3) under Haar measure: Gauss-Legendre in cos(beta) times uniform nodes in alpha and gamma.
 
 With Euler angles the normalised measure is d(alpha) d(cos beta) d(gamma) / (8 pi^2). N + 1 uniform nodes in
 alpha and gamma and ceil((N + 1)/2) Gauss nodes integrate every D^l_mn with l <= N exactly: e^{i m alpha} sums to
 zero unless m = 0, and D^l_00 = P_l(cos beta) has degree l. N is the degree of the rule; even N is the better buy
 (N = 6 and N = 7 were seen to have the same error on kernels, with 196 and 256 nodes). The nodes in gamma are
-shifted by pi: then the inverse of a node is a node, and kernels are exactly symmetric. The average over
-a finite group is the rule of equal weights on its elements.
+shifted by pi: then the inverse of a node is a node, and kernels are exactly symmetric. The angles turn about y, x
+and y again, each about the axis as it lies then, as in `eqntk_cli.domains.harmonics`. The mean over a finite group is
+the rule of equal weights on its elements.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-
-from eqntk_cli.domains.harmonics import rotation_matrices
-from eqntk_cli.groups.finite import FiniteGroup
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,17 +33,15 @@ class Quadrature:
 
 def gauss_quadrature(degree: int) -> Quadrature:
     """The product rule that is exact for l <= degree; (degree + 1)^2 ceil((degree + 1)/2) nodes."""
+    from scipy.spatial.transform import Rotation  # slow to import, and groups are named before anything is computed
+
     cosines, gauss = np.polynomial.legendre.leggauss((degree + 2) // 2)
     turns = 2 * np.pi * np.arange(degree + 1) / (degree + 1)
     beta = np.arccos(cosines)
     angles = np.stack(np.meshgrid(turns, beta, turns + np.pi, indexing="ij"), axis=-1)
+    rotations = Rotation.from_euler("YXY", angles.reshape(-1, 3)).as_matrix()
     weights = np.broadcast_to(gauss[None, :, None] / 2 / (degree + 1) ** 2, angles.shape[:-1])
-    return Quadrature(rotation_matrices(angles.reshape(-1, 3)), weights.reshape(-1).copy(), degree)
-
-
-def group_average(group: FiniteGroup) -> Quadrature:
-    """The mean over the elements of a finite group of rotations."""
-    return Quadrature(group.matrices, np.full(group.order, 1 / group.order))
+    return Quadrature(rotations, weights.reshape(-1).copy(), degree)
 
 
 def identity_only() -> Quadrature:

@@ -5,8 +5,8 @@ import pytest
 
 from eqntk_cli.domains.equiangular import from_coefficients, grid_directions, grid_weights, to_coefficients
 from eqntk_cli.domains.harmonics import spherical_harmonics, wigner_matrices
-from eqntk_cli.domains.quadrature import gauss_quadrature, group_average, identity_only
 from eqntk_cli.errors import DataError
+from eqntk_cli.groups.quadrature import gauss_quadrature, identity_only
 from eqntk_cli.groups.rotations import icosahedral, octahedral
 from tests.shapes import broken_on_purpose
 
@@ -27,7 +27,7 @@ def test_exact_up_to_its_degree_and_no_further(degree: int) -> None:
 
 @pytest.mark.parametrize(("group", "first_invariant"), [(octahedral(), 4), (icosahedral(), 6)])
 def test_a_finite_group_integrates_up_to_its_first_invariant(group, first_invariant: int) -> None:
-    rule = group_average(group)
+    rule = group.mean
     mean = np.einsum("q,qij->ij", rule.weights, wigner_matrices(first_invariant + 1, rule.rotations))
     inside = first_invariant**2
     assert abs(mean[1:inside, 1:inside]).max() < 1e-13
