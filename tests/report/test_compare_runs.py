@@ -147,7 +147,7 @@ def test_foreign_out_is_refused_before_anything_is_read(reader: Reader, call: Ca
 
 def test_report_lies_beside_the_runs(reader: Reader, call: Call, tmp_path: Path) -> None:
     made = analysis(scaling=False)
-    runs = tuple(replace(run, path=str(tmp_path / "sweep" / run.run_id)) for run in made.runs)
+    runs = tuple(replace(run, path=str(tmp_path / "sweep" / run.record.run_id)) for run in made.runs)
     reader.found = replace(made, runs=runs)
     assert call("sweep").status == 0
     assert (tmp_path / "sweep" / "report" / "report.html").is_file()

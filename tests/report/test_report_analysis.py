@@ -159,7 +159,7 @@ def test_centred_members_are_expected_to_approach_each_other_faster(tmp_path):
     study = write_study(tmp_path, WORLD, widths=(64, 256), members=8, coupled=True)
     for run in open_runs([str(study)]):
         write_record(run.folder, replace(run.record, training=run.record.training | {"centred": True}))
-    scalings = {each.quantity: each for each in analyse([str(study)], resamples=49).scalings}
+    scalings = {each.quantity: each for each in analyse([str(study)], resamples=49).of(WidthScaling)}
     assert scalings["difference per member"].expected == -1.0
 
 
