@@ -23,8 +23,7 @@ from jaxtyping import Float, Int
 from eqntk_cli.architectures.spherical import SphericalMlp
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
 from eqntk_cli.data.bundle import DataBundle
-from eqntk_cli.data.molecule_bundle import DEFAULT_BANDLIMIT
-from eqntk_cli.data.qm9_targets import KCAL_PER_MOL_MEV
+from eqntk_cli.data.molecules.molecule_bundle import DEFAULT_BANDLIMIT
 from eqntk_cli.data.registry import load_data
 from eqntk_cli.domains.samples import take
 from eqntk_cli.groups.quadrature import Quadrature, gauss_quadrature, identity_only
@@ -33,6 +32,7 @@ from eqntk_cli.kernels.gram.matrix import Engine, gram, gram_file
 from eqntk_cli.kernels.pair.molecule import MoleculeKernel
 from eqntk_cli.kernels.pair.spherical import SphericalKernel
 from eqntk_cli.progress import Bar
+from eqntk_cli.targets.units import MEV_PER_KCAL_PER_MOL
 
 VALIDATION, TEST, DRAWS = 200, 300, 5
 SIZES = (10, 25, 50, 100, 250, 500, 1000)
@@ -193,8 +193,9 @@ def table(result: dict) -> str:
                 continue
             rows = {key: np.array(value) for key, value in curve[str(size)].items()}
             mae, free = rows["mae"], rows["mae_no_ridge"]
+            kcal = mae.mean() / MEV_PER_KCAL_PER_MOL
             lines.append(
-                f"| {size} | {name} | {mae.mean():.0f} ({mae.std(ddof=1):.0f}) | {mae.mean() / KCAL_PER_MOL_MEV:.2f} | "
+                f"| {size} | {name} | {mae.mean():.0f} ({mae.std(ddof=1):.0f}) | {kcal:.2f} | "
                 f"{np.median(rows['ridge']):.0e} | {free.mean():.3g} ({free.std(ddof=1):.2g}) |"
             )
     lines += ["", "Spectrum of 1000 molecules, in units of the mean diagonal:", ""]

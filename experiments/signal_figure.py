@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from eqntk_cli.config.schema import DatasetConfig
-from eqntk_cli.data.molecules import open_source
+from eqntk_cli.data.sources.molecules import open_source
 from eqntk_cli.domains.harmonics import spherical_harmonics
 from eqntk_cli.domains.signals import WINDOW_BETA, atom_signals
 

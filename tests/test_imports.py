@@ -42,6 +42,12 @@ def imported(tree, everywhere=True):
             yield node.module
 
 
+def whole_names(file):
+    """Modules that a file imports, `from folder import module` included."""
+    froms = [node for node in ast.walk(parsed(file)) if isinstance(node, ast.ImportFrom)]
+    return {*imported(parsed(file)), *(f"{node.module}.{name.name}" for node in froms for name in node.names)}
+
+
 def parsed(file):
     return ast.parse(file.read_text(encoding="utf-8"))
 
@@ -78,6 +84,17 @@ def test_the_order_has_no_cycle():
         assert free, f"a cycle among {sorted(left)}"
         for folder in free:
             del left[folder]
+
+
+def test_modules_of_the_data_import_one_another_in_no_circle():
+    names = {".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts): file for file in FILES}
+    names = {name.removesuffix(".__init__"): file for name, file in names.items() if name.startswith("eqntk_cli.data")}
+    left = {name: whole_names(file) & set(names) - {name} for name, file in names.items()}
+    while left:
+        free = [name for name, seen in left.items() if not seen & set(left)]
+        assert free, f"a circle among {sorted(left)}"
+        for name in free:
+            del left[name]
 
 
 @pytest.mark.parametrize("folder", ["cli", "sweeps", *ALWAYS_LIGHT])

@@ -44,7 +44,7 @@ def from_arrays(config: Config, x1: Path, x2: Path | None) -> KernelInputs:
         )
     spherical = config.architecture.name == _SPHERICAL
     config = replace(
-        config, dataset=replace(config.dataset, name="arrays", family="molecules" if spherical else "digits")
+        config, dataset=replace(config.dataset, name="arrays", kind="molecules" if spherical else "images")
     )
     where: Any
     if spherical:

@@ -10,12 +10,10 @@ from collections.abc import Callable
 from eqntk_cli.config.schema import Config, DatasetConfig
 from eqntk_cli.errors import ConfigError
 
-MOLECULE_FAMILIES = ("qm9", "molecules")
-
 
 def is_molecular(dataset: DatasetConfig) -> bool:
     """Whether the samples are molecules, which are moved in space; the others are images."""
-    return dataset.family in MOLECULE_FAMILIES
+    return dataset.kind == "molecules"
 
 
 def coupling(config: Config) -> None:

@@ -13,6 +13,7 @@ from omegaconf import MISSING
 
 from eqntk_cli.errors import ConfigError
 
+KINDS = ("images", "molecules")
 OODS = ("noise", "other_dataset", "off_grid_rotation")
 LABELS = ("one_hot_centred", "pm1", "raw")
 BASELINES = ("none", "atomic", "linear")
@@ -41,7 +42,8 @@ class DatasetConfig:
     """Which data, how much of it, and how it enters the networks."""
 
     name: str = MISSING
-    family: str = MISSING  # medmnist | digits | qm9 | molecules: which loader reads it
+    family: str = MISSING  # which loader reads it: a module of eqntk_cli/data/sources
+    kind: str = "images"  # or molecules: on which domain its samples live
     root: str | None = None  # folder with the files of this family; None: $EQNTK_DATA/<family>, then the cache
     url: str | None = None  # mirror to download from instead of the official address
     n_train: int = 64
@@ -66,6 +68,7 @@ class DatasetConfig:
         require(self.n_train >= 1, "dataset.n_train", self.n_train, "a whole number of at least 1")
         require(self.n_test >= 1, "dataset.n_test", self.n_test, "a whole number of at least 1")
         require(self.n_ood >= 0, "dataset.n_ood", self.n_ood, "a whole number of at least 0")
+        require(self.kind in KINDS, "dataset.kind", self.kind, KINDS)
         require(self.ood in OODS, "dataset.ood", self.ood, OODS)
         require(self.labels in LABELS, "dataset.labels", self.labels, LABELS)
         require(self.baseline in BASELINES, "dataset.baseline", self.baseline, BASELINES)

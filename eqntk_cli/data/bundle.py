@@ -4,8 +4,6 @@ A bundle holds exactly the arrays that a run uses, so its fingerprint (sha256 ov
 of them) says whether two runs saw the same data.
 """
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +13,7 @@ from jaxtyping import Float, Int
 
 from eqntk_cli.domains.samples import Samples, count
 from eqntk_cli.errors import DataError
+from eqntk_cli.files.digest import array_digest, text_digest
 from eqntk_cli.targets.representation import INVARIANT, Representation
 from eqntk_cli.targets.scale import TargetScale
 
@@ -65,8 +64,8 @@ class DataBundle:
 
     def fingerprint(self) -> dict[str, str]:
         """The sha256 of each split and of `all` of them, over dtype, shape and bytes of every array used."""
-        digests = {split: _sha256(self._arrays(split)) for split in SPLITS}
-        return {**digests, "all": hashlib.sha256("".join(digests.values()).encode()).hexdigest()}
+        digests = {split: array_digest(self._arrays(split)) for split in SPLITS}
+        return {**digests, "all": text_digest("".join(digests.values()))}
 
     def _arrays(self, split: str) -> list[np.ndarray]:
         parts = [getattr(self, f"{split}_{part}") for part in ("x", "y", "labels")]
@@ -79,11 +78,3 @@ def _samples_not_finite(array: Any) -> set[int]:
         return set()
     finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
     return set(np.flatnonzero(~finite).tolist())
-
-
-def _sha256(arrays: Iterable[np.ndarray]) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from eqntk_cli.data.checksum import matches
 from eqntk_cli.data.entry import Entry, RemoteFile, cache_folder, find_file, search_folders
 from eqntk_cli.data.registry import check_file, entries, unknown
 from eqntk_cli.errors import ConfigError, DataError
+from eqntk_cli.files.digest import matches
 
 NAME_KEY = "NAME"
 

@@ -5,9 +5,7 @@ Bytes go to <name>.part, which a broken or killed download leaves behind and the
 wants the same file waits for the first.
 """
 
-import errno
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,17 +13,16 @@ from pathlib import Path
 
 import requests
 
-from eqntk_cli.data.checksum import checksum, matches
-from eqntk_cli.data.progress import byte_progress
-from eqntk_cli.errors import ConfigError, DataError, StorageError, UserError
-
-try:
-    import fcntl
-except ImportError:  # no file locks on this system: two downloads of one file at a time would disturb each other
-    fcntl = None  # type: ignore[assignment]
+from eqntk_cli.errors import ConfigError, DataError
+from eqntk_cli.files.atomic import disk_errors, make_folder
+from eqntk_cli.files.digest import file_digest, matches
+from eqntk_cli.files.lock import held
+from eqntk_cli.files.room import require_room
+from eqntk_cli.progress import Bar
 
 _CHUNK_BYTES = 1 << 16  # a broken connection loses at most so many of the bytes that came
 _TIMEOUT_SECONDS = (10.0, 60.0)  # to connect, between two pieces of the answer
+_ADVICE = "choose another folder with --root or EQNTK_DATA"
 _WORTH_A_RETRY = (408, 425, 429, 500, 502, 503, 504)
 
 
@@ -42,11 +39,12 @@ def download(url: str, path: Path, expected: str | None = None, attempts: int = 
     Raises:
         ConfigError: no address that can be fetched.
         DataError: no connection, an answer other than the file, or another checksum than expected.
-        StorageError: the disk is full or the folder cannot be written.
+        DiskError: the disk is full or the folder cannot be written.
     """
     url = url + path.name if url.endswith("/") else url
     part = path.with_name(f"{path.name}.part")
-    with _storage(part), _locked(path):
+    make_folder(part.parent)
+    with disk_errors(part.parent), _alone(path):
         if path.is_file() and (expected is None or matches(path, expected)):
             return path
         resumed = part.exists() and part.stat().st_size > 0
@@ -56,7 +54,7 @@ def download(url: str, path: Path, expected: str | None = None, attempts: int = 
             part.unlink()  # what lay there was of another file
             _transfer(url, part, attempts, pause)
         if expected is not None and not matches(part, expected):
-            got = checksum(part, expected.partition(":")[0])
+            got = file_digest(part, expected.partition(":")[0])
             part.unlink()
             raise DataError(
                 f"{url} is not the expected file: checksum {got}, expected {expected}. Nothing was kept; "
@@ -98,12 +96,14 @@ def _stream(url: str, part: Path, offset: int) -> None:
             offset = _start(response, url, part, offset)
             length = response.headers.get("Content-Length")
             total = offset + int(length) if length is not None and length.isdigit() else None
-            _enough_space(part, None if total is None else total - offset)
-            with part.open("ab") as out, byte_progress(part.stem, offset, total) as advance:
+            if total is not None:
+                require_room(part.parent, total - offset, f"what is missing of {part.stem}", _ADVICE)
+            with part.open("ab") as out, Bar(part.stem, "bytes") as show:
                 out.truncate(offset)
+                show(offset, total)
                 for piece in response.iter_content(_CHUNK_BYTES):
                     out.write(piece)
-                    advance(len(piece))
+                    show(out.tell(), total)
     except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
         raise _Broken(_reason(error)) from error
     except requests.RequestException as error:  # no such protocol, not an address, too many redirections
@@ -131,40 +131,11 @@ def _start(response: requests.Response, url: str, part: Path, offset: int) -> in
     )
 
 
-def _enough_space(part: Path, missing: int | None) -> None:
-    free = shutil.disk_usage(part.parent).free
-    if missing is not None and free < missing:
-        raise StorageError(
-            f"{part.parent} has {free / 1e6:.0f} MB free, {part.stem} needs {missing / 1e6:.0f} MB more; "
-            "make room or choose another folder with root."
-        )
-
-
 @contextmanager
-def _storage(part: Path) -> Iterator[None]:
-    """Say in one line what the file system refused."""
-    try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        yield
-    except UserError:
-        raise
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            advice = "the disk is full; make room and run the same command again, which goes on where this one stopped"
-        else:
-            advice = f"{error.strerror or error}; choose another folder with root, or mend its permissions"
-        raise StorageError(f"cannot write {part}: {advice}.") from error
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _alone(path: Path) -> Iterator[None]:
     """Let one process at a time fetch a file; the lock file goes once the data file is there."""
-    if fcntl is None:
-        yield
-        return
     lock = path.with_name(f".{path.name}.lock")
-    with lock.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+    with held(lock, wait=True):
         try:
             yield
         finally:

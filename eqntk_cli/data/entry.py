@@ -1,9 +1,12 @@
 """What is known of a data set before any of it is read: its name, size, licence and the files it consists of."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from eqntk_cli.config.schema import DatasetConfig
 from eqntk_cli.errors import ConfigError
 
 
@@ -36,6 +39,25 @@ class Entry:
     folder: str = ""
 
 
+def _nothing_more(name: str, path: Path) -> None:
+    """The checksum says all that there is to say."""
+    del name, path
+
+
+@dataclass(frozen=True)
+class Family:
+    """How the data sets of one family are listed and opened.
+
+    `kind` is "images" or "molecules"; `open_source` gives an `ImageSource` or a `MoleculeSource` accordingly. `check`
+    looks into a file for what a wrong checksum does not say, and raises DataError.
+    """
+
+    kind: str
+    entries: Callable[[], list[Entry]]
+    open_source: Callable[[DatasetConfig], Any]
+    check: Callable[[str, Path], None] = _nothing_more
+
+
 def cache_folder(family: str) -> Path:
     """Where files of a family are kept that the program fetched itself: the user's cache, eqntk/<family>."""
     import pooch  # knows the cache folder of each operating system
@@ -64,3 +86,14 @@ def search_folders(family: str, root: str | None) -> tuple[Path, ...]:
 def find_file(name: str, folders: tuple[Path, ...]) -> Path | None:
     """The first of the folders' files of this name, or None."""
     return next((folder / name for folder in folders if (folder / name).is_file()), None)
+
+
+def fetched(file: RemoteFile, family: str, url: str | None = None) -> Path:
+    """A file in the cache, where it is brought from its address, or from the mirror `url`, if need be.
+
+    Raises:
+        DataError: no connection, or not the expected file.
+    """
+    from eqntk_cli.data.download import download  # requests, which a list of data sets does not need
+
+    return download(url or file.url, cache_folder(family) / file.name, f"md5:{file.md5}")

@@ -1,50 +1,33 @@
 """Which loader reads which family of data sets.
 
-A family is one line here. What it names is imported only when asked for, so that `eqntk data list` needs neither jax
-nor scikit-learn.
+A family is a module of `eqntk_cli.data.sources` with an object FAMILY; adding the module adds the family. Modules are
+imported only when asked for, so that `eqntk data list` needs neither jax nor scikit-learn.
 """
 
 import difflib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import pkgutil
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
-from eqntk_cli.data.entry import Entry
+from eqntk_cli.data import sources
+from eqntk_cli.data.entry import Entry, Family
 from eqntk_cli.errors import ConfigError
 
 if TYPE_CHECKING:
     from eqntk_cli.data.bundle import DataBundle
-    from eqntk_cli.data.source import ImageSource
+    from eqntk_cli.data.images.source import ImageSource
 
 
-@dataclass(frozen=True)
-class Family:
-    """The parts of a family, each as an importable `module:function`.
-
-    `entries() -> list[Entry]` lists its data sets. A family of images has `source`: `open_source(dataset) ->
-    ImageSource`; any other has `load(dataset, architecture) -> DataBundle`. `check(name, path)` looks into a file for
-    what a wrong checksum does not say.
-    """
-
-    entries: str
-    source: str | None = None
-    load: str | None = None
-    check: str | None = None
-
-
-_HERE = "eqntk_cli.data"
-FAMILIES: dict[str, Family] = {
-    "medmnist": Family(
-        f"{_HERE}.medmnist_table:entries", source=f"{_HERE}.medmnist:open_source", check=f"{_HERE}.medmnist:check"
-    ),
-    "digits": Family(f"{_HERE}.digits:entries", source=f"{_HERE}.digits:open_source"),
-    "histology": Family(f"{_HERE}.histology:entries", source=f"{_HERE}.histology:open_source"),
-    "qm9": Family(f"{_HERE}.molecule_entries:qm9", load=f"{_HERE}.qm9:load"),
-    "molecules": Family(f"{_HERE}.molecule_entries:molecules", load=f"{_HERE}.molecules:load"),
-}
+@cache
+def families() -> dict[str, Family]:
+    """Every family by its name."""
+    names = sorted(module.name for module in pkgutil.iter_modules(sources.__path__))
+    return {name: import_module(f"{sources.__name__}.{name}").FAMILY for name in names}
 
 
 def load_data(dataset: DatasetConfig, architecture: ArchitectureConfig) -> "DataBundle":
@@ -55,12 +38,14 @@ def load_data(dataset: DatasetConfig, architecture: ArchitectureConfig) -> "Data
         DataError: files that are missing or damaged.
     """
     family = _family(dataset)
-    if family.load is not None:
-        bundle: DataBundle = _imported(family.load)(dataset, architecture)
-        return bundle
-    from eqntk_cli.data.image_bundle import image_bundle  # needs jax, the rest of this file does not
+    source, others = family.open_source(dataset), partial(_open_other, dataset, family.kind)
+    if family.kind == "molecules":
+        from eqntk_cli.data.molecules.molecule_bundle import molecule_bundle  # needs jax, the rest of this file not
 
-    return image_bundle(dataset, open_images(dataset))
+        return molecule_bundle(dataset, architecture, source, others)
+    from eqntk_cli.data.images.image_bundle import image_bundle
+
+    return image_bundle(dataset, source, others)
 
 
 def open_images(dataset: DatasetConfig) -> "ImageSource":
@@ -70,11 +55,7 @@ def open_images(dataset: DatasetConfig) -> "ImageSource":
         ConfigError: an unknown data set, or one without images.
         DataError: files that are missing or damaged.
     """
-    family = _family(dataset)
-    if family.source is None:
-        images = [name for name, known in FAMILIES.items() if known.source is not None]
-        raise ConfigError(f"dataset {dataset.name} holds no images; expected one of the families {', '.join(images)}.")
-    source: ImageSource = _imported(family.source)(dataset)
+    source: ImageSource = _of_kind(dataset, "images").open_source(dataset)
     return source
 
 
@@ -84,14 +65,12 @@ def check_file(entry: Entry, path: Path) -> None:
     Raises:
         DataError: it is not what its description says.
     """
-    check = FAMILIES[entry.family].check
-    if check is not None:
-        _imported(check)(entry.name, path)
+    families()[entry.family].check(entry.name, path)
 
 
 def entries() -> list[Entry]:
     """Every data set of every family."""
-    return [entry for family in FAMILIES.values() for entry in _imported(family.entries)()]
+    return [entry for family in families().values() for entry in family.entries()]
 
 
 def find_entry(name: str, key: str = "dataset.name") -> Entry:
@@ -119,17 +98,38 @@ def unknown(key: str, value: str, legal: Iterable[str]) -> str:
     return f"{key}={value} is unknown; {hint}Possible: {', '.join(names)}."
 
 
-def _family(dataset: DatasetConfig) -> Family:
-    if dataset.family not in FAMILIES:
-        raise ConfigError(unknown("dataset.family", dataset.family, FAMILIES))
-    family = FAMILIES[dataset.family]
-    names = [entry.name for entry in _imported(family.entries)()]
-    if dataset.name not in names:
-        raise ConfigError(unknown("dataset.name", dataset.name, names))
+def _open_other(dataset: DatasetConfig, kind: str, image_size: int | None = None) -> Any:
+    """The set that dataset.ood_dataset names, as it is stored.
+
+    Raises:
+        ConfigError: no name, that of the set itself, or of a set of another kind.
+    """
+    name = dataset.ood_dataset
+    if name is None or name == dataset.name:
+        possible = [entry.name for entry in entries() if families()[entry.family].kind == kind]
+        raise ConfigError(
+            f"dataset.ood=other_dataset with dataset.ood_dataset={name} is not possible; expected the name of another "
+            f"data set of {kind}: {', '.join(other for other in possible if other != dataset.name)}."
+        )
+    family = find_entry(name, "dataset.ood_dataset").family
+    root = dataset.root if family == dataset.family else None
+    other = replace(dataset, name=name, family=family, root=root, url=None, exclude=None, image_size=image_size)
+    return _of_kind(other, kind).open_source(other)
+
+
+def _of_kind(dataset: DatasetConfig, kind: str) -> Family:
+    family = _family(dataset)
+    if family.kind != kind:
+        legal = [name for name, known in families().items() if known.kind == kind]
+        raise ConfigError(f"dataset {dataset.name} holds no {kind}; expected one of the families {', '.join(legal)}.")
     return family
 
 
-def _imported(path: str) -> Callable[..., Any]:
-    module, _, name = path.partition(":")
-    function: Callable[..., Any] = getattr(import_module(module), name)
-    return function
+def _family(dataset: DatasetConfig) -> Family:
+    if dataset.family not in families():
+        raise ConfigError(unknown("dataset.family", dataset.family, families()))
+    family = families()[dataset.family]
+    names = [entry.name for entry in family.entries()]
+    if dataset.name not in names:
+        raise ConfigError(unknown("dataset.name", dataset.name, names))
+    return family

@@ -6,7 +6,14 @@ from eqntk_cli.architectures.checks import check
 from eqntk_cli.config.compose import compose
 from eqntk_cli.errors import ConfigError
 
-SPHERE = ["architecture=spherical_mlp", "group=octahedral", "dataset=digits", "dataset.name=qm9", "dataset.family=qm9"]
+SPHERE = [
+    "architecture=spherical_mlp",
+    "group=octahedral",
+    "dataset=digits",
+    "dataset.name=qm9",
+    "dataset.family=qm9",
+    "dataset.kind=molecules",
+]
 CONTROL = ["model=augmented_ensemble", "model.augmentation=none", "role=control", "control=no_augmentation"]
 REFUSED = {
     "rotations of space on images": (["group=so3"], "group=so3", "c1 | c2 | c4"),

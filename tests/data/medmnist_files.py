@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from eqntk_cli.data.entry import RemoteFile
-from eqntk_cli.data.medmnist_table import Description
+from eqntk_cli.data.formats.medmnist_table import Description
 
 COUNTS = {"train": 30, "val": 4, "test": 12}
 

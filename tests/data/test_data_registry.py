@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
-from eqntk_cli.data.registry import FAMILIES, dataset_names, find_entry, load_data
+from eqntk_cli.data.registry import dataset_names, families, find_entry, load_data
 from eqntk_cli.errors import ConfigError
 
 CONF = Path(__file__).parents[2] / "conf" / "dataset"
@@ -33,12 +33,12 @@ def test_every_settings_file_names_a_known_set(path):
     settings.pop("defaults", None)
     assert settings["name"] == path.stem
     assert find_entry(path.stem).family == settings["family"]
-    DatasetConfig(**settings)
+    assert DatasetConfig(**settings).kind == families()[settings["family"]].kind
 
 
 def test_every_known_set_has_a_settings_file():
     assert {path.stem for path in CONF.glob("*.yaml")} >= set(dataset_names()) - {"qm9", "molecules"}
-    assert {find_entry(name).family for name in dataset_names()} == set(FAMILIES)
+    assert {find_entry(name).family for name in dataset_names()} == set(families())
 
 
 def test_listing_needs_no_heavy_package():

@@ -1,8 +1,8 @@
 import numpy as np
 
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
-from eqntk_cli.data.digits import Digits, entries
 from eqntk_cli.data.registry import load_data
+from eqntk_cli.data.sources.digits import Digits, entries
 
 
 def test_every_digit_stands_in_exactly_one_part():

@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
-from eqntk_cli.data.histology import cut
 from eqntk_cli.data.registry import load_data, open_images
+from eqntk_cli.data.sources.histology import cut
 from eqntk_cli.errors import ConfigError, DataError
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from eqntk_cli.data.images import Normalisation, area_weights, resized, with_channels
+from eqntk_cli.data.images.resizing import Normalisation, area_weights, resized, with_channels
 
 RNG = np.random.default_rng(7)
 

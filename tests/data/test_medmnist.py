@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
-from eqntk_cli.data import medmnist, medmnist_table
+from eqntk_cli.data.formats import medmnist_table
 from eqntk_cli.data.registry import load_data, open_images
+from eqntk_cli.data.sources import medmnist
 from eqntk_cli.errors import ConfigError, DataError
 
 MLP = ArchitectureConfig(name="mlp")

@@ -3,7 +3,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from eqntk_cli.data import npz
+from eqntk_cli.data.formats import npz
 from eqntk_cli.errors import DataError
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
-from eqntk_cli.data import ood
+from eqntk_cli.data.images import image_ood
 from eqntk_cli.data.registry import load_data
 from eqntk_cli.errors import ConfigError
 
@@ -17,14 +17,14 @@ def test_noise_has_the_mean_and_deviation_of_each_pixel_and_channel():
     rng = np.random.default_rng(0)
     train = rng.standard_normal((50, 3, 3, 2)) * rng.uniform(0.5, 2, (3, 3, 2)) + rng.standard_normal((3, 3, 2))
     count = 20000
-    made = ood.noise(rng, train, count)
+    made = image_ood.noise(rng, train, count)
     mean, deviation = train.mean(axis=0), train.std(axis=0)
     assert np.abs((made.mean(axis=0) - mean) / (deviation / np.sqrt(count))).max() < 4.5
     assert np.abs((made.std(axis=0) - deviation) / (deviation / np.sqrt(2 * count))).max() < 4.5
 
 
 def test_angles_keep_away_from_the_grid():
-    angles = ood.off_grid_angles(np.random.default_rng(1), 1000)
+    angles = image_ood.off_grid_angles(np.random.default_rng(1), 1000)
     assert (np.abs(angles / 90 - np.round(angles / 90)) * 90 >= 15).all()
     assert {int(angle // 90) for angle in angles} == {0, 1, 2, 3}
 
@@ -32,7 +32,7 @@ def test_angles_keep_away_from_the_grid():
 def test_rotation_is_bilinear_about_the_centre():
     rng = np.random.default_rng(2)
     image, angle = rng.random((9, 9, 2)), 33.0
-    turned = ood.rotated(image[None], np.array([angle]))[0]
+    turned = image_ood.rotated(image[None], np.array([angle]))[0]
     cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     for row, column in ((4, 4), (3, 5), (6, 4)):  # well inside: source = R (x - centre) + centre
         y = cos * (row - 4) + sin * (column - 4) + 4
@@ -46,7 +46,7 @@ def test_rotation_is_bilinear_about_the_centre():
             + v * u * image[top + 1, left + 1]
         )
         np.testing.assert_allclose(turned[row, column], expected, atol=1e-12)
-    np.testing.assert_allclose(ood.rotated(image[None], np.array([90.0]))[0], np.rot90(image), atol=1e-12)
+    np.testing.assert_allclose(image_ood.rotated(image[None], np.array([90.0]))[0], np.rot90(image), atol=1e-12)
 
 
 def test_turned_test_images_keep_their_class_and_may_outnumber_them():

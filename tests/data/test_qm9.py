@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
-from eqntk_cli.data.molecule_targets import values
-from eqntk_cli.data.qm9 import load, open_source
-from eqntk_cli.data.qm9_targets import HARTREE_MEV, KCAL_PER_MOL_MEV
+from eqntk_cli.data.molecules.baselines import values
+from eqntk_cli.data.registry import load_data
+from eqntk_cli.data.sources.qm9 import open_source
 from eqntk_cli.errors import ConfigError, DataError
+from eqntk_cli.targets.units import MEV_PER_HARTREE, MEV_PER_KCAL_PER_MOL
 
 ARCHITECTURE = ArchitectureConfig(name="spherical_mlp", bandlimit=2)
 PROPERTIES = (
@@ -74,9 +75,9 @@ def test_the_raw_layout_with_its_odd_exponents(tmp_path: Path) -> None:
     assert methane.properties["A"] == 157.7118
     assert methane.properties["gap"] == 0.5048
     assert methane.properties["cv"] == 6.469
-    assert values(source.targets["u0"], [methane])[0] == pytest.approx(-40.47893 * HARTREE_MEV)
+    assert values(source.targets["u0"], [methane])[0] == pytest.approx(-40.47893 * MEV_PER_HARTREE)
     # the published atomisation energy of methane in kcal/mol
-    assert values(source.targets["u0_atom"], [methane])[0] == pytest.approx(-395.9996 * KCAL_PER_MOL_MEV, rel=1e-5)
+    assert values(source.targets["u0_atom"], [methane])[0] == pytest.approx(-395.9996 * MEV_PER_KCAL_PER_MOL, rel=1e-5)
 
 
 def test_the_sdf_layout(tmp_path: Path) -> None:
@@ -124,14 +125,14 @@ def test_atomisation_energies_agree_with_the_published_ones(data_root: Path) -> 
     molecules = source.read(np.arange(0, 5000, 50))
     for name in ("u0_atom", "u298_atom", "h298_atom", "g298_atom"):
         stored = np.array([molecule.properties[name] for molecule in molecules])
-        found = values(source.targets[name], molecules) / KCAL_PER_MOL_MEV
+        found = values(source.targets[name], molecules) / MEV_PER_KCAL_PER_MOL
         assert abs(found - stored).max() < 0.003  # kcal/mol, the rounding of the atomic references
     assert len(source.targets) == 19
 
 
 def test_a_bundle_of_real_molecules(data_root: Path) -> None:
     dataset = _dataset(data_root / "qm9", n_train=20, n_test=6, n_ood=4, target="gap")
-    bundle = load(dataset, ARCHITECTURE)
+    bundle = load_data(dataset, ARCHITECTURE)
     assert bundle.domain.sphere.channels == 10
     assert bundle.train_x.signals.shape == (20, bundle.domain.atoms, 4, 10)
     assert bundle.train_y.mean() == pytest.approx(0, abs=1e-12)
@@ -143,7 +144,7 @@ def test_a_bundle_of_real_molecules(data_root: Path) -> None:
     power = np.einsum("malc->c", signals**2) / (4 * np.pi * mask.sum())
     np.testing.assert_allclose(power[power > 0], 1, rtol=1e-12)
     assert (power == 0).tolist() == [False] * 8 + [True, True]  # no fluorine among these molecules
-    larger = load(_dataset(data_root / "qm9", n_train=30, n_test=6, n_ood=0, target="gap"), ARCHITECTURE)
+    larger = load_data(_dataset(data_root / "qm9", n_train=30, n_test=6, n_ood=0, target="gap"), ARCHITECTURE)
     physical = bundle.target.physical(bundle.train_y)
     np.testing.assert_allclose(larger.target.physical(larger.train_y)[:20], physical, rtol=1e-12)
     np.testing.assert_allclose(larger.target.physical(larger.test_y), bundle.target.physical(bundle.test_y), rtol=1e-12)
@@ -151,16 +152,16 @@ def test_a_bundle_of_real_molecules(data_root: Path) -> None:
 
 def test_baselines(data_root: Path) -> None:
     root = data_root / "qm9"
-    atomic = load(_dataset(root, n_train=10, n_test=3, target="u0", baseline="atomic"), ARCHITECTURE)
-    energies = load(_dataset(root, n_train=10, n_test=3, target="u0_atom"), ARCHITECTURE)
+    atomic = load_data(_dataset(root, n_train=10, n_test=3, target="u0", baseline="atomic"), ARCHITECTURE)
+    energies = load_data(_dataset(root, n_train=10, n_test=3, target="u0_atom"), ARCHITECTURE)
     np.testing.assert_allclose(
         atomic.target.physical(atomic.test_y), energies.target.physical(energies.test_y), rtol=1e-9
     )
-    linear = load(_dataset(root, n_train=40, n_test=3, target="u0", baseline="linear"), ARCHITECTURE)
+    linear = load_data(_dataset(root, n_train=40, n_test=3, target="u0", baseline="linear"), ARCHITECTURE)
     assert linear.target.scale < 0.3 * energies.target.scale
     assert "linear baseline" in linear.notes[-1]
     with pytest.raises(ConfigError, match=r"baseline=atomic is not possible for dataset.target=gap; expected u0"):
-        load(_dataset(root, target="gap", baseline="atomic"), ARCHITECTURE)
+        load_data(_dataset(root, target="gap", baseline="atomic"), ARCHITECTURE)
 
 
 def test_inconsistent_molecules_are_left_out(tmp_path: Path) -> None:
@@ -196,13 +197,13 @@ def test_a_damaged_molecule_is_named(tmp_path: Path, old: str, new: str, message
     assert old in METHANE
     folder = _raw_files(tmp_path, {1: METHANE, 7: METHANE.replace(old, new)})
     with pytest.raises(DataError, match=message):
-        load(_dataset(folder), ARCHITECTURE)
+        load_data(_dataset(folder), ARCHITECTURE)
 
 
 def test_an_empty_molecule_is_named(tmp_path: Path) -> None:
     empty = "0\n" + HEADER + "\n"
     with pytest.raises(DataError, match="gdb_7 has no atoms"):
-        load(_dataset(_raw_files(tmp_path, {1: METHANE, 7: empty})), ARCHITECTURE)
+        load_data(_dataset(_raw_files(tmp_path, {1: METHANE, 7: empty})), ARCHITECTURE)
 
 
 def test_a_truncated_archive_is_named_and_kept(data_root: Path, tmp_path: Path) -> None:
@@ -258,9 +259,9 @@ def test_missing_files_and_unknown_targets(tmp_path: Path, data_root: Path) -> N
     with pytest.raises(DataError, match="holds no files of QM9"):
         open_source(_dataset(tmp_path))
     with pytest.raises(ConfigError, match=r"dataset.target=logp is not possible; qm9 has A, B"):
-        load(_dataset(data_root / "qm9", target="logp"), ARCHITECTURE)
+        load_data(_dataset(data_root / "qm9", target="logp"), ARCHITECTURE)
     with pytest.raises(ConfigError, match=r"qm9 has 5000 molecules"):
-        load(_dataset(data_root / "qm9", n_train=5000), ARCHITECTURE)
+        load_data(_dataset(data_root / "qm9", n_train=5000), ARCHITECTURE)
     (tmp_path / "dsgdb9nsd_000001.xyz").write_text("1\n\nC 0 0 0\n")
     with pytest.raises(DataError, match="plain xyz files without properties"):
         open_source(_dataset(tmp_path))

@@ -5,7 +5,7 @@ import pytest
 from simulated import World, draw, write_study
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from eqntk_cli.data.medmnist_table import table
+from eqntk_cli.data.formats.medmnist_table import table
 from eqntk_cli.report.analysis import analyse
 from eqntk_cli.report.findings.invariance import OrbitStatistics
 from eqntk_cli.report.findings.metrics import TaskMetrics

@@ -11,7 +11,7 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
-from eqntk_cli.data.medmnist_table import table
+from eqntk_cli.data.formats.medmnist_table import table
 from eqntk_cli.errors import DataError
 from eqntk_cli.targets.labels import encode
 from eqntk_cli.targets.scale import TargetScale

@@ -16,13 +16,13 @@ from eqntk_cli.report.paper.style import CONTROLS, MODELS, Look
 from eqntk_cli.report.paper.table import integer, number
 from eqntk_cli.report.read.selection import CurveKey
 from eqntk_cli.report.statistics.learning import decay
+from eqntk_cli.targets.units import MEV_PER_KCAL_PER_MOL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SETTING = column("Setting")
-_MEV_PER_KCAL = 43.3641  # 1 kcal/mol per molecule (CODATA 2018)
 _CAPTION = (
     "Test error of infinitely wide ensembles at the last step against the number N of training samples: mean over "
     "draws of the data with its standard error, and the fitted N^(-beta). The equivariant kernel on N samples and the "
@@ -171,7 +171,7 @@ def _measured(key: CurveKey, title: str, draws: Draws, metric: Metric, steps: Co
         draws=averaged.draws,
         value=averaged.value,
         error=averaged.error,
-        kcal_per_mol=tuple(value / _MEV_PER_KCAL for value in averaged.value) if metric[1] == "meV" else None,
+        kcal_per_mol=tuple(value / MEV_PER_KCAL_PER_MOL for value in averaged.value) if metric[1] == "meV" else None,
         beta=fall.beta if fall else None,
         beta_error=fall.beta_error if fall else None,
         amplitude=fall.amplitude if fall else None,

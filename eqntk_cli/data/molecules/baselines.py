@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from eqntk_cli.config.schema import DatasetConfig
-from eqntk_cli.data.molecule_source import Molecule, MoleculeSource, Target
+from eqntk_cli.data.molecules.molecule import Molecule, MoleculeSource, Target
 from eqntk_cli.errors import ConfigError, DataError
 
 

@@ -10,9 +10,9 @@ from jaxtyping import Float
 
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
 from eqntk_cli.data.bundle import DataBundle
-from eqntk_cli.data.molecule_ood import off_distribution
-from eqntk_cli.data.molecule_source import Molecule, MoleculeSource, Target
-from eqntk_cli.data.molecule_targets import baselines, find_target, values
+from eqntk_cli.data.molecules.baselines import baselines, find_target, values
+from eqntk_cli.data.molecules.molecule import Molecule, MoleculeSource, Target
+from eqntk_cli.data.molecules.molecule_ood import Others, off_distribution
 from eqntk_cli.domains.molecules import AtomSignals, Molecules
 from eqntk_cli.domains.signals import atom_signals
 from eqntk_cli.domains.sphere import Sphere
@@ -25,8 +25,12 @@ DEFAULT_BANDLIMIT = 4
 _SPLIT_STREAM, _OOD_STREAM = 0, 2
 
 
-def molecule_bundle(dataset: DatasetConfig, architecture: ArchitectureConfig, source: MoleculeSource) -> DataBundle:
+def molecule_bundle(
+    dataset: DatasetConfig, architecture: ArchitectureConfig, source: MoleculeSource, others: Others
+) -> DataBundle:
     """The bundle of a set of molecules; x is `AtomSignals`, y the standardised target.
+
+    `others` opens the set that dataset.ood_dataset names.
 
     Raises:
         ConfigError: an unknown target, a baseline that it has not, or more molecules than there are.
@@ -35,7 +39,7 @@ def molecule_bundle(dataset: DatasetConfig, architecture: ArchitectureConfig, so
     target = find_target(dataset, source)
     train, test = _choose(dataset, source)
     rng = np.random.default_rng([dataset.split_seed, _OOD_STREAM])
-    ood = off_distribution(rng, dataset, source, test)
+    ood = off_distribution(rng, dataset, source, test, others)
     bandlimit = architecture.bandlimit or DEFAULT_BANDLIMIT
     atoms = max(len(molecule.numbers) for molecule in (*train, *test, *ood))
     splits = [signals_of(part, source.elements, dataset.powers, bandlimit, atoms) for part in (train, test, ood)]

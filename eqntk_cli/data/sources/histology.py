@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from eqntk_cli.config.schema import DatasetConfig
-from eqntk_cli.data.entry import Entry, search_folders
+from eqntk_cli.data.entry import Entry, Family, search_folders
 from eqntk_cli.errors import DataError
 
 _SET = "kather2016_texture"
@@ -115,3 +115,6 @@ def _pixels(path: Path) -> np.ndarray:
             return np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError) as error:  # PIL raises SyntaxError for some broken headers
         raise DataError(f"{path} cannot be read as an image ({error}); replace or remove it.") from error
+
+
+FAMILY = Family("images", entries, open_source)

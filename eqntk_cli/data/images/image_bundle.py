@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from eqntk_cli.config.schema import DatasetConfig
-from eqntk_cli.data import ood
 from eqntk_cli.data.bundle import DataBundle
-from eqntk_cli.data.images import Normalisation, resized
-from eqntk_cli.data.source import ImageSource
+from eqntk_cli.data.images import image_ood
+from eqntk_cli.data.images.resizing import Normalisation, resized
+from eqntk_cli.data.images.source import ImageSource
 from eqntk_cli.domains.pixels import PixelGrid
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.targets.labels import encode
@@ -23,8 +23,10 @@ Images = Float[np.ndarray, "image height width channel"]
 Labels = Int[np.ndarray, "image label"]
 
 
-def image_bundle(dataset: DatasetConfig, source: ImageSource) -> DataBundle:
+def image_bundle(dataset: DatasetConfig, source: ImageSource, others: image_ood.Others) -> DataBundle:
     """The bundle of a set of images; x (sample, height, width, channel) float64.
+
+    `others` opens the set that dataset.ood_dataset names.
 
     Raises:
         ConfigError: more samples than there are, or no other set named for ood=other_dataset.
@@ -40,7 +42,7 @@ def image_bundle(dataset: DatasetConfig, source: ImageSource) -> DataBundle:
     task = Task.of(source.task)
     train_y, names, scale = encode(train_labels, task, source.label_names, dataset.labels)
     test_y, _, _ = encode(test_labels, task, source.label_names, dataset.labels)
-    ood_x, known = _off_distribution(dataset, train, test)
+    ood_x, known = _off_distribution(dataset, train, test, others)
     normal = Normalisation.of(train) if dataset.normalise else _unchanged
     return DataBundle(
         name=dataset.name,
@@ -97,15 +99,15 @@ def _order(dataset: DatasetConfig, source: ImageSource, split: str, stream: int)
 
 
 def _off_distribution(
-    dataset: DatasetConfig, train: Images, test: Images
+    dataset: DatasetConfig, train: Images, test: Images, others: image_ood.Others
 ) -> tuple[Images, Int[np.ndarray, " image"] | None]:
     """The samples, and the test images that they come from where their class is known."""
     rng = np.random.default_rng([dataset.split_seed, _OOD_STREAM])
     if dataset.ood == "off_grid_rotation":
-        return ood.off_grid_rotation(rng, test, dataset.n_ood)
+        return image_ood.off_grid_rotation(rng, test, dataset.n_ood)
     if dataset.ood == "other_dataset" and dataset.n_ood:
-        return ood.other_dataset(rng, dataset, train.shape[1:]), None
-    return ood.noise(rng, train, dataset.n_ood), None
+        return image_ood.other_dataset(rng, dataset, train.shape[1:], others), None
+    return image_ood.noise(rng, train, dataset.n_ood), None
 
 
 def _unchanged(images: Images) -> Images:

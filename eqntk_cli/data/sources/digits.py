@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from eqntk_cli.config.schema import DatasetConfig
-from eqntk_cli.data.entry import Entry
+from eqntk_cli.data.entry import Entry, Family
 from eqntk_cli.errors import DataError, how_to_install
 
 _IMAGES, _TRAIN = 1797, 1200
@@ -67,3 +67,6 @@ def _file() -> Path:
     if path is None or not path.is_file():
         raise DataError(f"the digits of scikit-learn are not installed: {how_to_install('scikit-learn')}")
     return path
+
+
+FAMILY = Family("images", entries, open_source)

@@ -5,19 +5,20 @@ other_dataset   molecules of another set (qm9, molecules) whose elements this on
 Their properties are not known.
 """
 
-from dataclasses import replace
+from collections.abc import Callable
 
 import numpy as np
 
 from eqntk_cli.config.schema import DatasetConfig
-from eqntk_cli.data.molecule_source import Molecule, MoleculeSource
+from eqntk_cli.data.molecules.molecule import Molecule, MoleculeSource
 from eqntk_cli.errors import ConfigError
 
+Others = Callable[[], MoleculeSource]  # opens the other set
 DISPLACEMENT = 0.1  # Angstrom, standard deviation per coordinate
 
 
 def off_distribution(
-    rng: np.random.Generator, dataset: DatasetConfig, source: MoleculeSource, test: list[Molecule]
+    rng: np.random.Generator, dataset: DatasetConfig, source: MoleculeSource, test: list[Molecule], others: Others
 ) -> list[Molecule]:
     """`dataset.n_ood` molecules of the kind that `dataset.ood` names.
 
@@ -29,7 +30,7 @@ def off_distribution(
     if dataset.ood == "noise":
         return [_shaken(rng, test[index % len(test)]) for index in range(dataset.n_ood)]
     if dataset.ood == "other_dataset":
-        return _of_other_set(rng, dataset, source)
+        return _of_other_set(rng, dataset, source, others)
     raise ConfigError(f"dataset.ood={dataset.ood} is not possible for molecules; expected noise | other_dataset.")
 
 
@@ -38,26 +39,16 @@ def _shaken(rng: np.random.Generator, molecule: Molecule) -> Molecule:
     return Molecule(f"{molecule.name} (displaced)", molecule.numbers, moved)
 
 
-def _of_other_set(rng: np.random.Generator, dataset: DatasetConfig, source: MoleculeSource) -> list[Molecule]:
-    openers = _openers()
-    name = dataset.ood_dataset
-    if name is None or name not in openers or name == source.name:
-        raise ConfigError(
-            f"dataset.ood=other_dataset with dataset.ood_dataset={name} is not possible; "
-            f"expected {' | '.join(other for other in openers if other != source.name)}."
-        )
-    other = openers[name](replace(dataset, name=name, family=name, root=None, url=None, exclude=None))
+def _of_other_set(
+    rng: np.random.Generator, dataset: DatasetConfig, source: MoleculeSource, others: Others
+) -> list[Molecule]:
+    other = others()
     known = set(source.elements)
     order = rng.permutation(other.size)
     fitting = [molecule for molecule in other.read(order) if set(molecule.numbers.tolist()) <= known]
     if len(fitting) < dataset.n_ood:
         raise ConfigError(
-            f"dataset.n_ood={dataset.n_ood} is not possible; {name} has {len(fitting)} molecules of these elements."
+            f"dataset.n_ood={dataset.n_ood} is not possible; {other.name} has {len(fitting)} molecules "
+            "of these elements."
         )
     return fitting[: dataset.n_ood]
-
-
-def _openers() -> dict:
-    from eqntk_cli.data import molecules, qm9  # both import this module
-
-    return {"qm9": qm9.open_source, "molecules": molecules.open_source}

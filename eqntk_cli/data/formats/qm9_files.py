@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from eqntk_cli.data.molecule_source import Molecule
-from eqntk_cli.data.qm9_layouts import is_raw, parse_sdf, parse_xyz, read_table, text_of
+from eqntk_cli.data.formats.qm9_layouts import is_raw, parse_sdf, parse_xyz, read_table, text_of
+from eqntk_cli.data.molecules.molecule import Molecule
 from eqntk_cli.errors import DataError
 
 OFFICIAL = "dsgdb9nsd.xyz.tar.bz2"

@@ -10,16 +10,18 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
-from eqntk_cli.data import molecule_entries
-from eqntk_cli.data.bundle import DataBundle
-from eqntk_cli.data.download import download
-from eqntk_cli.data.entry import cache_folder, search_folders
-from eqntk_cli.data.molecule_bundle import molecule_bundle
-from eqntk_cli.data.molecule_source import Molecule
-from eqntk_cli.data.qm9_files import EXCLUSIONS, SdfFile, XyzArchive, open_files, read_exclusions
-from eqntk_cli.data.qm9_targets import ELEMENTS, qm9_targets
+from eqntk_cli.config.schema import DatasetConfig
+from eqntk_cli.data.entry import Entry, Family, RemoteFile, fetched, search_folders
+from eqntk_cli.data.formats.qm9_files import EXCLUSIONS, SdfFile, XyzArchive, open_files, read_exclusions
+from eqntk_cli.data.formats.qm9_targets import ELEMENTS, qm9_targets
+from eqntk_cli.data.molecules.molecule import Molecule
 from eqntk_cli.errors import DataError
+
+_FIGSHARE = "https://ndownloader.figshare.com/files/"
+_FILES = (  # as published: one archive, and the list of molecules that failed a consistency check
+    RemoteFile("dsgdb9nsd.xyz.tar.bz2", f"{_FIGSHARE}3195389", "ad1ebd51ee7f5b3a6e32e974e5d54012"),
+    RemoteFile("uncharacterized.txt", f"{_FIGSHARE}3195404", "a361887bacb427b8a0ce7903d92a53b4"),
+)
 
 
 class Qm9:
@@ -43,16 +45,6 @@ class Qm9:
         return [molecules[index] for index in indices]
 
 
-def load(dataset: DatasetConfig, architecture: ArchitectureConfig) -> DataBundle:
-    """The bundle of the molecules that the settings choose.
-
-    Raises:
-        ConfigError: an unknown target, or more molecules than there are.
-        DataError: files that are missing or damaged, or a molecule that cannot be used.
-    """
-    return molecule_bundle(dataset, architecture, open_source(dataset))
-
-
 def open_source(dataset: DatasetConfig) -> Qm9:
     """The molecules of the first folder that has some; fetched where there are none.
 
@@ -72,6 +64,21 @@ def open_source(dataset: DatasetConfig) -> Qm9:
     return Qm9(files, excluded, [f"{absent} molecules that failed the published consistency check are left out"])
 
 
+def entries() -> list[Entry]:
+    """The one entry of the catalogue."""
+    return [
+        Entry(
+            name="qm9",
+            family="qm9",
+            task="regression",
+            samples=(("all", 133885),),
+            licence="CC0",
+            about="quantum-chemical properties of small organic molecules",
+            files=_FILES,
+        )
+    ]
+
+
 def _fetched(dataset: DatasetConfig) -> Path:
     """The official archive and the list of inconsistent molecules, in the cache."""
     if dataset.root is not None:
@@ -79,7 +86,8 @@ def _fetched(dataset: DatasetConfig) -> Path:
             f"{dataset.root} holds no files of QM9; expected dsgdb9nsd.xyz.tar.bz2, gdb9.sdf with gdb9.sdf.csv, or xyz "
             "files with a table *properties*.csv. Leave dataset.root out to fetch the official archive."
         )
-    folder = cache_folder("qm9")
-    for file in molecule_entries.qm9()[0].files:
-        download(dataset.url or file.url, folder / file.name, f"md5:{file.md5}")
-    return folder / molecule_entries.qm9()[0].files[0].name
+    archive, _ = (fetched(file, "qm9", dataset.url) for file in _FILES)
+    return archive
+
+
+FAMILY = Family("molecules", entries, open_source)

@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from eqntk_cli.config.schema import DatasetConfig
-from eqntk_cli.data import npz
-from eqntk_cli.data.checksum import matches
-from eqntk_cli.data.download import download
-from eqntk_cli.data.entry import RemoteFile, cache_folder, find_file, search_folders
-from eqntk_cli.data.medmnist_table import SPLITS, STORED_SIZE, Description, table
+from eqntk_cli.data.entry import Family, RemoteFile, fetched, find_file, search_folders
+from eqntk_cli.data.formats import npz
+from eqntk_cli.data.formats.medmnist_table import SPLITS, STORED_SIZE, Description, entries, table
 from eqntk_cli.errors import DataError
+from eqntk_cli.files.digest import matches
 
 _LARGEST_VALUE = 255.0
 
@@ -112,9 +111,7 @@ def _fetched(file: RemoteFile, dataset: DatasetConfig) -> Path:
             f"{dataset.root} holds no {file.name}; put the file there, run "
             f"`eqntk data fetch {dataset.name} --root {dataset.root}`, or leave dataset.root out to use the cache."
         )
-    path = cache_folder("medmnist") / file.name
-    download(dataset.url or file.url, path, f"md5:{file.md5}")
-    return path
+    return fetched(file, "medmnist", dataset.url)
 
 
 def _what_is_wrong(path: Path, known: Description, side: int) -> str:
@@ -131,3 +128,6 @@ def _first_nan(path: Path, key: str, count: int) -> str:
     values = npz.rows(path, key, np.arange(count)).reshape(count, -1)
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
     return f" with NaN or infinity in sample {bad[0]}" if len(bad) else ""
+
+
+FAMILY = Family("images", entries, open_source, check)

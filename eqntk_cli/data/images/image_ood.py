@@ -5,16 +5,17 @@ other_dataset: test images of another set, resized, grey or RGB as this one is
 off_grid_rotation: test images turned by angles that are no multiple of 90 degrees (bilinear interpolation)
 """
 
-from dataclasses import replace
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from eqntk_cli.config.schema import DatasetConfig
-from eqntk_cli.data.images import resized, with_channels
-from eqntk_cli.data.registry import find_entry, open_images
+from eqntk_cli.data.images.resizing import resized, with_channels
+from eqntk_cli.data.images.source import ImageSource
 from eqntk_cli.errors import ConfigError
 
+Others = Callable[[int | None], ImageSource]  # opens the other set; images of this side in pixels where it has them
 _SMALLEST_ANGLE, _LARGEST_ANGLE = 15.0, 75.0
 
 
@@ -52,25 +53,17 @@ def off_grid_rotation(
 
 
 def other_dataset(
-    rng: np.random.Generator, dataset: DatasetConfig, shape: tuple[int, int, int]
+    rng: np.random.Generator, dataset: DatasetConfig, shape: tuple[int, int, int], others: Others
 ) -> Float[np.ndarray, "count height width channel"]:
     """Test images of `dataset.ood_dataset` in this shape, values from 0 to 1 as stored.
 
     Raises:
         ConfigError: no other set is named, it holds no images, or fewer than n_ood.
     """
-    name = dataset.ood_dataset
-    if name is None or name == dataset.name:
-        raise ConfigError(
-            f"dataset.ood=other_dataset with dataset.ood_dataset={name} is not possible; "
-            "expected the name of another data set of images, for example dataset.ood_dataset=digits."
-        )
-    family = find_entry(name, "dataset.ood_dataset").family
-    root = dataset.root if family == dataset.family else None
-    source = open_images(replace(dataset, name=name, family=family, root=root, url=None, image_size=shape[0]))
+    source = others(shape[0])
     if dataset.n_ood > source.sizes["test"]:
         raise ConfigError(
-            f"dataset.n_ood={dataset.n_ood} is not possible; {name} has {source.sizes['test']} test images."
+            f"dataset.n_ood={dataset.n_ood} is not possible; {source.name} has {source.sizes['test']} test images."
         )
     rows = rng.permutation(source.sizes["test"])[: dataset.n_ood]
     images, _ = source.read("test", rows)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eqntk_cli.data.molecule_source import Molecule
-from eqntk_cli.data.qm9_targets import RAW_ORDER, SYMBOLS
+from eqntk_cli.data.formats.qm9_targets import RAW_ORDER, SYMBOLS
+from eqntk_cli.data.molecules.molecule import Molecule
 from eqntk_cli.errors import DataError
 
 _COUNTS_LINE = 3  # of a mol file, from 0

@@ -5,10 +5,7 @@ Scientific Data 1, 140022 (2014), tables 2 and 3. Energies are stored in Hartree
 energy here is the energy minus that of the free atoms, so it is negative for a bound molecule.
 """
 
-from eqntk_cli.data.molecule_source import Target
-
-HARTREE_MEV = 27211.386245988
-KCAL_PER_MOL_MEV = 43.36410390059  # 1 kcal/mol in meV per molecule: 4184 J / (N_A e)
+from eqntk_cli.data.molecules.molecule import Target
 
 # order of the 15 numbers on the second line of a file in the raw layout, after "gdb <index>"
 RAW_ORDER = ("A", "B", "C", "mu", "alpha", "homo", "lumo", "gap", "r2", "zpve", "u0", "u298", "h298", "g298", "cv")
@@ -28,22 +25,24 @@ _FREE_ATOMS = {
 
 def qm9_targets() -> dict[str, Target]:
     """All 19 targets: the 15 stored properties, and the four atomisation energies made from them."""
+    from eqntk_cli.targets.units import MEV_PER_HARTREE  # scipy, which a list of data sets does not need
+
     plain = {
         "A": ("GHz", 1.0),
         "B": ("GHz", 1.0),
         "C": ("GHz", 1.0),
         "mu": ("Debye", 1.0),
         "alpha": ("Bohr^3", 1.0),
-        "homo": ("meV", HARTREE_MEV),
-        "lumo": ("meV", HARTREE_MEV),
-        "gap": ("meV", HARTREE_MEV),
+        "homo": ("meV", MEV_PER_HARTREE),
+        "lumo": ("meV", MEV_PER_HARTREE),
+        "gap": ("meV", MEV_PER_HARTREE),
         "r2": ("Bohr^2", 1.0),
-        "zpve": ("meV", HARTREE_MEV),
+        "zpve": ("meV", MEV_PER_HARTREE),
         "cv": ("cal/mol/K", 1.0),
     }
     targets = {name: Target(name, unit, factor) for name, (unit, factor) in plain.items()}
     for name, energies in _FREE_ATOMS.items():
         free = dict(zip(ELEMENTS, energies, strict=True))
-        targets[name] = Target(name, "meV", HARTREE_MEV, atomic=free)
-        targets[f"{name}_atom"] = Target(f"{name}_atom", "meV", HARTREE_MEV, atomic=free, difference_of=name)
+        targets[name] = Target(name, "meV", MEV_PER_HARTREE, atomic=free)
+        targets[f"{name}_atom"] = Target(f"{name}_atom", "meV", MEV_PER_HARTREE, atomic=free, difference_of=name)
     return targets

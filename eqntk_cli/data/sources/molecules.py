@@ -16,11 +16,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
-from eqntk_cli.data.bundle import DataBundle
-from eqntk_cli.data.molecule_bundle import molecule_bundle
-from eqntk_cli.data.molecule_source import Molecule, Target
-from eqntk_cli.data.qm9_targets import KCAL_PER_MOL_MEV
+from eqntk_cli.config.schema import DatasetConfig
+from eqntk_cli.data.entry import Entry, Family
+from eqntk_cli.data.molecules.molecule import Molecule, Target
 
 
 class G2:
@@ -30,17 +28,19 @@ class G2:
     default_target = "atomisation_enthalpy"
 
     def __init__(self) -> None:
+        from eqntk_cli.targets.units import MEV_PER_KCAL_PER_MOL  # scipy, which a list of data sets does not need
+
         molecules, free_atoms = _read_ase()
         self._molecules = molecules
         self.elements = tuple(sorted({int(z) for molecule in molecules for z in molecule.numbers}))
         self.size = len(molecules)
         self.notes: list[str] = []
         self.targets = {
-            "enthalpy": Target("enthalpy", "meV", KCAL_PER_MOL_MEV, atomic=free_atoms),
+            "enthalpy": Target("enthalpy", "meV", MEV_PER_KCAL_PER_MOL, atomic=free_atoms),
             "atomisation_enthalpy": Target(
-                "atomisation_enthalpy", "meV", KCAL_PER_MOL_MEV, atomic=free_atoms, difference_of="enthalpy"
+                "atomisation_enthalpy", "meV", MEV_PER_KCAL_PER_MOL, atomic=free_atoms, difference_of="enthalpy"
             ),
-            "atomisation_energy": Target("atomisation_energy", "meV", KCAL_PER_MOL_MEV),
+            "atomisation_energy": Target("atomisation_energy", "meV", MEV_PER_KCAL_PER_MOL),
         }
 
     def read(self, rows: Int[np.ndarray, " molecule"]) -> list[Molecule]:
@@ -48,19 +48,25 @@ class G2:
         return [self._molecules[row] for row in rows]
 
 
-def load(dataset: DatasetConfig, architecture: ArchitectureConfig) -> DataBundle:
-    """The bundle of the molecules that the settings choose.
-
-    Raises:
-        ConfigError: an unknown target, or more molecules than there are.
-    """
-    return molecule_bundle(dataset, architecture, open_source(dataset))
-
-
 def open_source(dataset: DatasetConfig) -> G2:
     """All molecules of the set."""
     del dataset
     return G2()
+
+
+def entries() -> list[Entry]:
+    """The one entry of the catalogue."""
+    return [
+        Entry(
+            name="molecules",
+            family="molecules",
+            task="regression",
+            samples=(("all", 148),),
+            licence="LGPL",
+            about="enthalpies of formation and atomisation energies of small molecules (G2)",
+            comes_with="ase",
+        )
+    ]
 
 
 @cache
@@ -80,3 +86,6 @@ def _read_ase() -> tuple[list[Molecule], dict[int, float]]:
         properties = {"enthalpy": float(entry["enthalpy"]), "atomisation_energy": float(electronic)}
         molecules.append(Molecule(name, atoms.numbers.astype(int), atoms.positions, properties))
     return molecules, {atomic_numbers[name]: float(entries[name]["enthalpy"]) for name in atom_names}
+
+
+FAMILY = Family("molecules", entries, open_source)
