@@ -1,6 +1,8 @@
 """Imports run one way: groups before domains before kernels ... before the command line."""
 
 import ast
+from collections import Counter
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,56 @@ def test_the_report_reads_run_folders_and_nothing_else():
     readers = {f"eqntk_cli.runs.{name}" for name in names}
     assert of_runs - readers - {"eqntk_cli.runs"} == set()
     assert {module.split(".")[0] for module in used} & {"jax", "flax", "optax"} == set()
+
+
+def module_name(file):
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def executed(tree):
+    """The statements that run, without what is for type checkers alone."""
+    for node in ast.iter_child_nodes(tree):
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+            yield from executed(node)
+
+
+def graph(files):
+    """The modules of the package that each one imports, inside functions too."""
+    names = {module_name(file): file for file in files}
+    edges = {name: set() for name in names}
+    for name, file in names.items():
+        for node in executed(parsed(file)):
+            if isinstance(node, ast.Import):
+                edges[name] |= {one.name for one in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                edges[name] |= {node.module, *(f"{node.module}.{one.name}" for one in node.names)}
+    return {name: modules & set(names) - {name} for name, modules in edges.items()}
+
+
+def test_no_file_imports_itself_by_way_of_others():
+    try:
+        list(TopologicalSorter(graph(FILES)).static_order())
+    except CycleError as error:
+        pytest.fail("a circle: " + " <- ".join(error.args[1]))
+
+
+def test_a_circle_of_files_would_be_found(tmp_path, monkeypatch):
+    (tmp_path / "eqntk_cli").mkdir()
+    texts = {"a": "from eqntk_cli import b", "b": "def f():\n    from eqntk_cli.a import f"}
+    for name, text in texts.items():
+        (tmp_path / "eqntk_cli" / f"{name}.py").write_text(text + "\n")
+    monkeypatch.setattr(f"{__name__}.PACKAGE", tmp_path / "eqntk_cli")
+    with pytest.raises(CycleError):
+        TopologicalSorter(graph(sorted(tmp_path.rglob("*.py")))).prepare()
+
+
+def test_a_file_name_says_which_file_is_meant():
+    """At most three files share a name, telling in their folders, but for lists and base classes."""
+    counted = Counter(file.name for file in FILES)
+    often = {name for name, times in counted.items() if times > 3}
+    assert often <= {"__init__.py", "registry.py", "base.py"}
 
 
 def test_the_order_has_no_cycle():
