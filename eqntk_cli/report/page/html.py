@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from eqntk_cli.report.paper.drawing import Drawing, Rendered
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # no browser may be sent them
+_BOX = re.compile(rb'viewBox="0 0 ([\d.]+) ([\d.]+)"')
+_LETTERS, _LINE, _GAP = 70, 0.037, 0.09  # of a caption: letters in a line, its height; space below (in widths)
+_SEARCHED = 12  # figures that are tried on either side; any more stand on the right
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -75,7 +78,7 @@ def _tone(analysis: Analysis) -> str:
 def _part(
     name: str, tables: Sequence[Table], drawn: dict[str, list[dict]], missing: Sequence["Drawing"]
 ) -> dict[str, object]:
-    return {"figures": drawn.get(name, []), "missing": _missing(missing, name), "tables": tables}
+    return {"figures": balanced(drawn.get(name, [])), "missing": _missing(missing, name), "tables": tables}
 
 
 def _section(
@@ -96,11 +99,37 @@ def _figures(figures: Sequence["Rendered"]) -> dict[str, list[dict]]:
     sections: dict[str, list[dict]] = {}
     for at, rendered in enumerate(figures):
         drawing = rendered.drawing
-        entry = {"name": drawing.name, "title": drawing.title, "caption": drawing.caption}
+        entry = {"name": drawing.name, "title": drawing.title, "caption": drawing.caption, "height": _height(rendered)}
         # the SVG is our own drawing; user's words in it are text that the SVG writer escapes, or escaped by inline()
         entry["svg"] = Markup(rendered.inline(f"f{at}"))  # noqa: S704
         sections.setdefault(drawing.section, []).append(entry)
     return sections
+
+
+def balanced(figures: Sequence[dict]) -> list[list[dict]]:
+    """The figures in two columns as equal in height as can be, the first one on the left; the order is kept in each."""
+    if len(figures) < 2:
+        return [list(figures)] if figures else []
+    total = sum(figure["height"] for figure in figures)
+    left = 1  # bits: which figures stand on the left
+    heights = {left: figures[0]["height"]}
+    for place, figure in enumerate(figures[1 : _SEARCHED + 1], 1):
+        heights |= {bits | 1 << place: height + figure["height"] for bits, height in heights.items()}
+    everything = (1 << len(figures)) - 1
+    left = min((bits for bits in heights if bits != everything), key=lambda bits: abs(2 * heights[bits] - total))
+    columns: tuple[list[dict], list[dict]] = ([], [])
+    for place, figure in enumerate(figures):
+        columns[0 if left >> place & 1 else 1].append(figure)
+    return list(columns)
+
+
+def _height(rendered: "Rendered") -> float:
+    """How high a figure stands on the page with its caption, in units of its width."""
+    drawing = rendered.drawing
+    box = _BOX.search(rendered.svg)
+    shape = float(box[2]) / float(box[1]) if box else 1.0
+    lines = -(-(len(drawing.title) + len(drawing.caption)) // _LETTERS)
+    return shape + _LINE * lines + _GAP
 
 
 def _missing(missing: Sequence["Drawing"], section: str) -> list[tuple[str, str]]:

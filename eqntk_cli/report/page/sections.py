@@ -22,8 +22,7 @@ _STEP = (
     *("upper_bound", "margin", "equivalent", "p_step", "p_corrected", "reference_rms", "members_to_decide"),
 )
 _RUN = (
-    *("run_id", "label", "role", "model", "augmentation", "group", "dataset", "width", "members_used"),
-    *("step_size", "invariance_error"),
+    *("run_id", "label", "role", "model", "augmentation", "group", "dataset", "width", "members_used", "step_size"),
 )
 
 
