@@ -23,10 +23,15 @@ from eqntk_cli.groups.finite import FiniteGroup
 
 @dataclass(frozen=True, eq=False)
 class Support:
-    """The taps of a linear layer; `window` is the spatial window where the layer is a plain convolution."""
+    """The taps of a linear layer.
+
+    `window` is the spatial window where the layer is a plain convolution; the outputs are those of `elements` group
+    elements one after another, 1 in a plain network.
+    """
 
     table: Int[np.ndarray, "output tap"]
     window: Window | None = None
+    elements: int = 1
 
     @property
     def taps(self) -> int:
@@ -53,12 +58,12 @@ def convolution(lattice: Lattice, window: Window) -> Support:
 def lifting(lattice: Lattice, window: Window, group: FiniteGroup) -> Support:
     """A lifting convolution with a spatial window: image -> (element, position)."""
     taps = lattice.taps(window, group.matrices)
-    return Support(taps.reshape(-1, taps.shape[-1]))
+    return Support(taps.reshape(-1, taps.shape[-1]), elements=group.order)
 
 
 def global_lifting(lattice: Lattice, group: FiniteGroup) -> Support:
     """A lifting convolution with a filter as large as the image: N(r) = sum_x kappa(x) f(r x)."""
-    return Support(np.stack([lattice.moved(matrix) for matrix in group.matrices]))
+    return Support(np.stack([lattice.moved(matrix) for matrix in group.matrices]), elements=group.order)
 
 
 def group_convolution(lattice: Lattice, window: Window, group: FiniteGroup, support: str) -> Support:
@@ -91,4 +96,4 @@ def _joined(taps: Int[np.ndarray, "element position tap"], positions: int, group
     turned = group.product[:, elements]  # r s
     site = turned[:, None, :, None] * positions + taps[:, :, None, :]
     site = np.where(taps[:, :, None, :] >= 0, site, -1)
-    return Support(site.reshape(taps.shape[0] * taps.shape[1], -1))
+    return Support(site.reshape(taps.shape[0] * taps.shape[1], -1), elements=group.order)

@@ -8,11 +8,12 @@ b_std^2. Both use `weight_scale`, so that a gain or a fan-in cannot be right in 
 import math
 
 import flax.linen as nn
-import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from eqntk_cli.domains.support import Support
 from eqntk_cli.layers.base import Layer
+from eqntk_cli.layers.gather import forms, gathered_product, turned_product
 from eqntk_cli.recursion.state import State
 
 
@@ -31,11 +32,11 @@ class Linear(Layer):
     @nn.compact
     def __call__(self, x: Float[Array, "sample site channel"]) -> Float[Array, "sample out feature"]:
         """The finite layer."""
-        read = self._read(x)
+        fan_in = self.support.taps * x.shape[-1]
         normal = nn.initializers.normal(1.0)
-        weight = self.param("weight", normal, (read.shape[-1], self.features), x.dtype)
+        weight = self.param("weight", normal, (fan_in, self.features), x.dtype)
         bias = self.param("bias", normal, (self.features,), x.dtype)
-        return weight_scale(self.W_std, read.shape[-1]) * (read @ weight) + self.b_std * bias
+        return weight_scale(self.W_std, fan_in) * self._product(x, weight) + self.b_std * bias
 
     def kernel(self, state: State) -> State:
         """The recursion; the sum over fan_in weights of variance weight_scale^2 is W_std^2 times a mean."""
@@ -47,14 +48,15 @@ class Linear(Layer):
         """One per row of the table."""
         return len(self.support.table)
 
-    def _read(self, x: Float[Array, "sample site channel"]) -> Float[Array, "sample out read"]:
-        """The taps of every output site beside each other."""
+    def _product(self, x: Array, weight: Array) -> Float[Array, "sample out feature"]:
+        """The weighted sums over the taps; where every site is read once and in order there is nothing to gather."""
         table = self.support.table
-        if table.shape[1] == 1 and (table[:, 0] == range(x.shape[1])).all():
-            return x  # a dense layer at each site: nothing to gather
-        if (table < 0).any():
-            x = jnp.pad(x, [(0, 0), (0, 1), (0, 0)])  # index -1 reads these zeros
-        return x[:, table].reshape(x.shape[0], len(table), -1)
+        if table.size == x.shape[1] and (table.ravel() == np.arange(table.size)).all():
+            return x.reshape(x.shape[0], len(table), -1) @ weight
+        gather, turned = forms(self.support, x.shape[1])
+        if turned is not None and turned.smaller(x.shape[0], self.features):
+            return turned_product(turned, x, weight)
+        return gathered_product(gather, x, weight)
 
 
 def weight_scale(W_std: float, fan_in: int) -> float:

@@ -67,6 +67,10 @@ class EnsembleModel(Model, Protocol):
     def block_size(self) -> int:
         """Members that are trained together."""
 
+    @property
+    def layout(self) -> dict[str, int] | None:
+        """How the work is laid out; runs with equal layouts have the same bits, others the same up to rounding."""
+
     def run_block(
         self, start: int, stop: int, on_progress: OnProgress
     ) -> Float[np.ndarray, "member step element sample output"]:

@@ -5,9 +5,10 @@ network, original data, evaluated at the samples themselves), the augmented ense
 the data, evaluated on the whole orbit) and the same without augmentation (the control).
 """
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -18,9 +19,9 @@ from eqntk_cli.domains.samples import Samples, count, take
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.layers.network import Params
 from eqntk_cli.models.augmentation import Orbit
-from eqntk_cli.models.memory import members_that_fit
 from eqntk_cli.training.ensemble import EnsembleTrainer
 
+_BLOCK = 8  # members that are written together at least: fewer are many small writes, more are lost in a kill
 _PROBES = 8  # samples on which the invariance of a trained member is measured
 
 
@@ -44,6 +45,7 @@ class FiniteEnsemble:
     notes: tuple[str, ...] = ()
     requested_block: int | None = None
     _last: Params | None = field(default=None, init=False, repr=False)
+    _kept: tuple[int, np.ndarray] | None = field(default=None, init=False, repr=False)  # first member, predictions
 
     @property
     def record_steps(self) -> tuple[int, ...]:
@@ -55,12 +57,17 @@ class FiniteEnsemble:
         """Names of the elements that move the evaluation points."""
         return self.evaluation.group.elements
 
-    @cached_property
+    @property
+    def layout(self) -> dict[str, int]:
+        """How the work of training is laid out: another layout has the same results up to rounding."""
+        return self.trainer.layout.values()
+
+    @property
     def block_size(self) -> int:
-        """Members trained together: as asked, or as many as fit into memory, spread over the devices."""
-        if self.requested_block is not None:
-            return min(self.requested_block, self.members)
-        return members_that_fit(self.trainer, self.members)
+        """Members that are kept together: as asked, or whole programs of at least `_BLOCK` members."""
+        program = self.trainer.layout.members
+        automatic = program * max(1, _BLOCK // program)
+        return min(automatic if self.requested_block is None else self.requested_block, self.members)
 
     def run_block(
         self, start: int, stop: int, on_progress: Callable[[float], None]
@@ -69,20 +76,49 @@ class FiniteEnsemble:
 
         Raises:
             NumericalError: the training diverges.
-            ConfigError: the block does not fit into memory.
+            ConfigError: not even one member per device fits into memory.
         """
-        keys = jnp.stack([member_key(self.seed, self.stream, member) for member in range(start, stop)])
-        try:
-            flat, self._last = self.trainer.run(keys, on_progress)
-        except jax.errors.JaxRuntimeError as error:
-            if "RESOURCE_EXHAUSTED" not in str(error):
-                raise
-            raise ConfigError(
-                f"{stop - start} members at once do not fit into memory; lower model.block_size (or model.width)"
-            ) from error
+        while True:
+            try:
+                flat = self._trained(start, stop, on_progress)
+                break
+            except jax.errors.JaxRuntimeError as error:
+                if "RESOURCE_EXHAUSTED" not in str(error):
+                    raise
+                self._halve(error)
         members, steps, _, outputs = flat.shape
         shape = (members, steps, count(self.samples), self.evaluation.copies, outputs)
         return np.ascontiguousarray(flat.reshape(shape).swapaxes(2, 3))
+
+    def _trained(
+        self, start: int, stop: int, on_progress: Callable[[float], None]
+    ) -> Float[np.ndarray, "member step sample output"]:
+        """The predictions of some members, from all programs that hold one of them."""
+        size = self.trainer.layout.members
+        programs = range(start // size, math.ceil(stop / size))
+        parts = []
+        for done, program in enumerate(programs):
+            first = program * size
+            values = self._program(first, partial(_counted, on_progress, done, len(programs)))
+            parts.append(values[max(start - first, 0) : stop - first])
+        return np.concatenate(parts)
+
+    def _program(
+        self, first: int, on_progress: Callable[[float], None]
+    ) -> Float[np.ndarray, "member step sample output"]:
+        """The predictions of a whole program from member `first` on; of the last one they are kept."""
+        if self._kept is None or self._kept[0] != first:
+            members = range(first, first + self.trainer.layout.members)
+            keys = jnp.stack([member_key(self.seed, self.stream, member) for member in members])
+            values, self._last = self.trainer.run(keys, on_progress)
+            self._kept = first, values
+        return self._kept[1]
+
+    def _halve(self, error: Exception) -> None:
+        layout = self.trainer.layout.halved()
+        if layout.members < jax.device_count():
+            raise ConfigError("one member does not fit into memory; lower model.width") from error
+        self.trainer, self._kept = replace(self.trainer, layout=layout), None
 
     def invariance_error(self) -> float | None:
         """Largest |f(g x) - f(x)| over some samples and all g, relative to the RMS of f; None if not invariant."""
@@ -98,3 +134,7 @@ class FiniteEnsemble:
 def member_key(seed: int, stream: int, member: int) -> jax.Array:
     """The random stream of one member: it depends on the seed, the stream of its model and its index alone."""
     return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), stream), member)
+
+
+def _counted(on_progress: Callable[[float], None], done: int, programs: int, share: float) -> None:
+    on_progress((done + share) / programs)

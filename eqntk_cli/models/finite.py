@@ -2,13 +2,19 @@
 
 from collections.abc import Callable
 
+import numpy as np
+from jaxtyping import Int
+
 from eqntk_cli.architectures.registry import get_architecture
+from eqntk_cli.domains.samples import count
 from eqntk_cli.layers.network import Network
 from eqntk_cli.models.augmentation import HaarCopies, Orbit
 from eqntk_cli.models.ensemble import FiniteEnsemble
 from eqntk_cli.models.memory import require_room
 from eqntk_cli.models.setting import Setting
 from eqntk_cli.training.ensemble import EnsembleTrainer
+from eqntk_cli.training.footprint import Footprint
+from eqntk_cli.training.layout import layout
 from eqntk_cli.training.optimizer import optimizer
 
 STREAMS = {"gcnn_ensemble": 1, "augmented_ensemble": 2}
@@ -48,15 +54,18 @@ def _ensemble(
 ) -> FiniteEnsemble:
     config = setting.config
     require_room(network, config.model.width, setting.train_x, training.copies)  # before anything is computed
+    made, x = network(config.model.width), training.samples(setting.train_x)
     trainer = EnsembleTrainer(
-        network=network(config.model.width),
+        network=made,
         objective=setting.objective,
         optimizer=optimizer(config.training, setting.step_size),
         batches=setting.batches,
+        layout=layout(Footprint.of(made, x), setting.batches.batch, training.copies),
         record_steps=setting.record_steps,
-        train_x=training.samples(setting.train_x),
+        train_x=x,
         train_y=training.targets(setting.train_y),
         evaluation_x=evaluation.samples(setting.samples),
+        trained=_trained(setting, training, evaluation),
         copies=training.copies,
         advice=f"training.step_size={setting.step_size:.4g}, the stability limit is {setting.limit:.4g}; use a smaller "
         "step size or training.step_size=auto",
@@ -75,3 +84,11 @@ def _ensemble(
         notes=setting.pair.notes,
         requested_block=None if config.model.block_size == "auto" else config.model.block_size,
     )
+
+
+def _trained(setting: Setting, training: Orbit | HaarCopies, evaluation: Orbit) -> Int[np.ndarray, " sample"] | None:
+    """Where the training copies stand among the evaluation points, which begin with the training samples' orbits."""
+    at = np.arange(count(setting.train_x))[:, None] * evaluation.copies
+    if training is setting.untouched:
+        return at.ravel()  # the identity comes first
+    return (at + np.arange(evaluation.copies)).ravel() if training is evaluation else None

@@ -124,9 +124,15 @@ def _run_block(
         error = _larger(session.record.invariance_error, model.invariance_error())
         with session.interrupts.shielded():
             reserve.release()
-            block = Block(start, stop, store.write_block(start, values), time.monotonic() - began)
+            seconds = time.monotonic() - began
+            block = Block(start, stop, store.write_block(start, values), seconds, model.layout)
             session.save(replace(session.record.with_block(block), invariance_error=error))
     record = session.record
+    if any(other.layout not in (None, block.layout) for other in record.blocks_done):
+        session.note(
+            f"members {start}-{stop - 1} were trained with another layout of the work ({block.layout}): alike to the "
+            "others up to rounding"
+        )
     session.log.info("members %d-%d in %.1f s, sha256 %s", start, stop - 1, block.seconds, block.sha256)
     rate = record.member_steps_per_second
     session.tracker.log({"members_done": record.members_done, "progress/member_steps_per_second": rate})

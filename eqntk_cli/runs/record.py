@@ -36,6 +36,7 @@ class Block:
     stop: int
     sha256: str
     seconds: float
+    layout: dict[str, int] | None = None  # members per program, originals per micro-batch, steps per program
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Train a block of members together and read their predictions along the way.
+"""Train the members of one program together and read their predictions along the way.
 
 The members are one vmapped program, sharded over the devices along the member axis: on a CPU they share the
 matrix products' threads, on several GPUs each device has its share of the members. Training data are the same
@@ -9,20 +9,23 @@ does not grow with the number of evaluation points.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import pairwise
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
 from eqntk_cli.domains.samples import Samples, count, take
 from eqntk_cli.errors import NumericalError
 from eqntk_cli.layers.network import Network, Params
+from eqntk_cli.training.layout import Layout
 from eqntk_cli.training.objective import Objective
 from eqntk_cli.training.schedule import Batches
 from eqntk_cli.training.sharding import over_members, padded_to_devices
+from eqntk_cli.training.steps import Steps, by_original
 
 DIVERGED = 1e3  # the training loss has grown by this factor: gradient descent left the stable range
 
@@ -32,17 +35,20 @@ class EnsembleTrainer:
     """The training of every member of an ensemble.
 
     `train_x` holds the copies of each original one after another (`copies` per original; 1 without
-    augmentation), `train_y` likewise. `evaluation_x` are the points at which predictions are read.
+    augmentation), `train_y` likewise. `evaluation_x` are the points at which predictions are read; `trained` says
+    where among them the training copies stand (None: they are not all there).
     """
 
     network: Network
     objective: Objective
     optimizer: optax.GradientTransformation
     batches: Batches
+    layout: Layout
     record_steps: tuple[int, ...]
     train_x: Samples
     train_y: Float[Array, "sample output"]
     evaluation_x: Samples
+    trained: Int[np.ndarray, " sample"] | None = None
     copies: int = 1
     advice: str = ""  # what to tell a user whose training diverges
 
@@ -54,80 +60,77 @@ class EnsembleTrainer:
         Raises:
             NumericalError: if the training loss stops being finite or grows without bound.
         """
-        members = len(keys)
-        keys = over_members(padded_to_devices(keys))
-        params = self._initial(keys)
+        members, last = len(keys), self.record_steps[-1]
+        params = self._initial(over_members(padded_to_devices(keys)))
         state = jax.vmap(self.optimizer.init)(params)
-        initial = self._centre(params, self.train_x)
-        initial_evaluation = self._centre(params, self.evaluation_x)
-        first_loss = self._loss(params, initial)
-        recorded = []
-        for step in range(self.record_steps[-1] + 1):
-            if step > 0:
-                params, state = self._step(params, state, initial, step - 1)
-            if step in self.record_steps:
-                prediction = self._predict(params, self.evaluation_x, initial_evaluation)
-                recorded.append(np.asarray(prediction)[:members])
-                self._check(step, first_loss, self._loss(params, initial))
-                on_progress(step / self.record_steps[-1])
-            elif step % 8 == 0:  # wait now and then: progress stays true and few steps are in flight
+        outputs = self._outputs(params)
+        start = outputs if self.objective.centred else jax.tree.map(lambda f: jnp.zeros_like(f[..., :1]), outputs)
+        initial = jax.vmap(partial(by_original, copies=self.copies))(start[1])
+        predictions, first_loss = self._read(outputs, start)
+        recorded = [np.asarray(predictions)[:members]]
+        self._check(0, first_loss, first_loss)
+        for before, step in pairwise(self.record_steps):
+            for done in range(before, step, self.layout.steps):
+                stop = min(done + self.layout.steps, step)
+                params, state = self._steps(params, state, initial, done, stop)
                 jax.block_until_ready(params)
-                on_progress(step / self.record_steps[-1])
+                on_progress(stop / last)
+            predictions, loss = self._read(self._outputs(params), start)
+            recorded.append(np.asarray(predictions)[:members])
+            self._check(step, first_loss, loss)
+        on_progress(1.0)
         return np.stack(recorded, axis=1), params
 
     @cached_property
-    def _initial(self) -> Callable:
+    def _initial(self) -> Callable[[Array], Params]:
         return jax.jit(jax.vmap(partial(self.network.init, x=take(self.train_x, slice(0, 1)))))
 
     @cached_property
-    def _outputs(self) -> Callable:
-        return jax.jit(jax.vmap(self.network.apply, in_axes=(0, None)))
+    def _steps(self) -> Steps:
+        x, y = by_original(self.train_x, self.copies), by_original(self.train_y, self.copies)
+        return Steps(self.network, self.objective, self.optimizer, self.batches, self.layout, x, y)
+
+    def _outputs(self, params: Params) -> tuple[Array, Array]:
+        """The networks' outputs at the evaluation points and at the training copies."""
+        evaluation = self._apply(params, self._evaluation)[:, : count(self.evaluation_x)]
+        if self.trained is not None:
+            return evaluation, evaluation[:, self.trained]
+        return evaluation, self._apply(params, self._training)[:, : count(self.train_x)]
 
     @cached_property
-    def _update(self) -> Callable:
-        return jax.jit(
-            jax.vmap(self._member_update, in_axes=(0, 0, 0, None, None)),
-            donate_argnums=(0, 1),
-        )
+    def _apply(self) -> Callable[[Params, Samples], Array]:
+        return jax.jit(jax.vmap(self._member_outputs, in_axes=(0, None)))
+
+    def _member_outputs(self, params: Params, chunks: Samples) -> Float[Array, "sample output"]:
+        outputs = jax.lax.map(partial(self.network.apply, params), chunks)
+        return outputs.reshape(-1, outputs.shape[-1])
 
     @cached_property
-    def _losses(self) -> Callable:
-        return jax.jit(jax.vmap(self._member_loss, in_axes=(0, 0, None, None)))
+    def _evaluation(self) -> Samples:
+        return self._chunks(self.evaluation_x)
 
-    def _member_update(self, params: Params, state: Any, initial: Array, x: Samples, y: Array) -> tuple[Params, Any]:
-        gradient = jax.grad(self._member_loss)(params, initial, x, y)
-        update, state = self.optimizer.update(gradient, state, params)
-        return optax.apply_updates(params, update), state
+    @cached_property
+    def _training(self) -> Samples:
+        return self._chunks(self.train_x)
 
-    def _member_loss(self, params: Params, initial: Array, x: Samples, y: Array) -> Array:
-        return self.objective(self.objective.prediction(self.network.apply(params, x), initial), y)
+    def _chunks(self, x: Samples) -> Samples:
+        """(chunk, sample, ...), as many samples in each as in a micro-batch, the last one filled up with zeros."""
+        size = min(self.layout.originals * self.copies, count(x))
+        padded = jax.tree.map(lambda leaf: jnp.pad(leaf, [(0, -count(x) % size), *[(0, 0)] * (leaf.ndim - 1)]), x)
+        return jax.tree.map(lambda leaf: leaf.reshape(-1, size, *leaf.shape[1:]), padded)
 
-    def _step(self, params: Params, state: Any, initial: Array, step: int) -> tuple[Params, Any]:
-        originals = self.batches.originals(step)
-        if originals is None:
-            return self._update(params, state, initial, self.train_x, self.train_y)
-        index = (originals[:, None] * self.copies + np.arange(self.copies)).ravel()
-        batch = (initial[:, index], take(self.train_x, index), self.train_y[index])
-        return self._update(params, state, *batch)
+    def _read(self, outputs: tuple[Array, Array], start: tuple[Array, Array]) -> tuple[Array, float]:
+        """The predictions at the evaluation points, and the mean training loss of the members."""
+        predictions, trained = self._predictions(outputs, start)
+        return predictions, float(self._losses(trained, self.train_y).mean())
 
-    def _chunked(self, params: Params, x: Samples) -> Array:
-        """Network outputs, as many samples at a time as the training set has."""
-        size = count(self.train_x)
-        parts = [self._outputs(params, take(x, slice(i, i + size))) for i in range(0, count(x), size)]
-        return jnp.concatenate(parts, axis=1)
+    @cached_property
+    def _predictions(self) -> Callable[..., Any]:
+        return jax.jit(lambda outputs, start: jax.tree.map(self.objective.prediction, outputs, start))
 
-    def _centre(self, params: Params, x: Samples) -> Array:
-        """f_0, or zeros of its shape where nothing is subtracted."""
-        members = len(jax.tree.leaves(params)[0])
-        if self.objective.centred:
-            return self._chunked(params, x)
-        return jnp.zeros((members, count(x), 1), self.train_y.dtype)
-
-    def _predict(self, params: Params, x: Samples, initial: Array) -> Array:
-        return self.objective.prediction(self._chunked(params, x), initial)
-
-    def _loss(self, params: Params, initial: Array) -> float:
-        return float(self._losses(params, initial, self.train_x, self.train_y).mean())
+    @cached_property
+    def _losses(self) -> Callable[..., Any]:
+        return jax.jit(jax.vmap(self.objective, in_axes=(0, None)))
 
     def _check(self, step: int, first: float, now: float) -> None:
         if not np.isfinite(now) or now > DIVERGED * max(first, 1e-12):

@@ -37,6 +37,12 @@ class Objective:
         self, prediction: Float[Array, "sample output"], target: Float[Array, "sample output"]
     ) -> Float[Array, ""]:
         """The loss itself."""
+        return self.parts(prediction, target).sum() / len(target)
+
+    def parts(
+        self, prediction: Float[Array, "sample output"], target: Float[Array, "sample output"]
+    ) -> Float[Array, " sample"]:
+        """What each sample adds to n times the loss."""
         if self.loss == "mse":
-            return jnp.square(prediction - target).sum() / (2 * len(target))
-        return -(target * jax.nn.log_softmax(prediction, axis=-1)).sum() / len(target)
+            return jnp.square(prediction - target).sum(axis=-1) / 2
+        return -(target * jax.nn.log_softmax(prediction, axis=-1)).sum(axis=-1)

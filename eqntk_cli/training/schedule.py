@@ -6,6 +6,7 @@ exact.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import jax
 import numpy as np
@@ -44,15 +45,27 @@ class Batches:
         legal = self.size is None or self.size <= self.samples
         require(legal, "training.batch_size", self.size, f"at most dataset.n_train={self.samples}, or null")
 
-    def originals(self, step: int) -> Int[np.ndarray, " original"] | None:
-        """Which originals step number `step` sees; None for all of them.
+    def originals(self, step: int) -> Int[np.ndarray, " original"]:
+        """Which originals step number `step` sees.
 
         Every epoch is a new permutation; what does not fill a batch is left out of that epoch.
         """
-        if self.size is None or self.size == self.samples:
-            return None
-        per_epoch = self.samples // self.size
-        epoch, position = divmod(step, per_epoch)
+        if self.whole:
+            return np.arange(self.samples)
+        epoch, position = divmod(step, self.samples // self.batch)
+        return self._order(epoch)[position * self.batch : (position + 1) * self.batch]
+
+    @property
+    def whole(self) -> bool:
+        """Whether every step sees all originals."""
+        return self.batch == self.samples
+
+    @property
+    def batch(self) -> int:
+        """Originals per step."""
+        return self.samples if self.size is None else self.size
+
+    @lru_cache(maxsize=2)  # noqa: B019 - one object per run
+    def _order(self, epoch: int) -> Int[np.ndarray, " original"]:
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(self.seed), _BATCHES), epoch)
-        order = np.asarray(jax.random.permutation(key, self.samples))
-        return order[position * self.size : (position + 1) * self.size]
+        return np.asarray(jax.random.permutation(key, self.samples))

@@ -70,6 +70,7 @@ class FakeEnsemble:
     element_names: tuple = ("e",)
     block_size: int = BLOCK
     notes: tuple = ("numpy only",)
+    layout: dict | None = None
 
     @property
     def members(self):

@@ -30,8 +30,13 @@ def test_every_epoch_sees_every_original_once_in_a_new_order():
     assert list(epochs[0]) != list(epochs[1])
 
 
-def test_a_full_batch_needs_no_index():
-    assert Batches(6, None, 0).originals(3) is None
-    assert Batches(6, 6, 0).originals(3) is None
+@pytest.mark.parametrize("size", [None, 6])
+def test_a_full_batch_is_all_originals_in_order(size):
+    batches = Batches(6, size, 0)
+    assert batches.whole
+    assert list(batches.originals(3)) == list(range(6))
+
+
+def test_a_batch_larger_than_the_data_is_refused():
     with pytest.raises(ConfigError, match="training.batch_size=7"):
         Batches(6, 7, 0)

@@ -1,0 +1,66 @@
+"""How the work of training is laid out: members per program, originals per micro-batch, steps per program.
+
+The layout is a function of shapes, precision, and kind and number of devices alone; never of the number of members,
+of shards or of anything measured. Members k·n, ..., k·n + n - 1 are always trained in one program with the same
+shapes, so an ensemble that is grown, sharded or resumed has the same bits; another layout gives the same numbers up
+to rounding.
+
+On a CPU temporaries should stay in the cache; on a GPU there should be enough work for all of its cores. This is the
+one place that tells the two apart.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+
+import jax
+
+from eqntk_cli.training.footprint import Footprint
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a kind of device is given to do at once."""
+
+    working_set: int  # bytes that a micro-batch of all members in a program may keep for its gradient
+    members: int  # per program, at most
+    operations: float  # floating-point operations of a program between two looks at Ctrl-C: a second or two
+
+
+_STEPS = 1000  # per program at most: the order of their mini-batches is held in memory
+MACHINES = {
+    "cpu": Machine(working_set=3 * 2**20, members=8, operations=1e11),
+    "gpu": Machine(working_set=2**31, members=64, operations=2e13),
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Members per program, originals (each with its whole orbit) per micro-batch, and steps per program at most."""
+
+    members: int
+    originals: int
+    steps: int
+
+    def halved(self) -> "Layout":
+        """Half as many members; the bits of the result are then another layout's."""
+        return Layout(self.members // 2, self.originals, self.steps)
+
+    def values(self) -> dict[str, int]:
+        """As it stands in the record of a run."""
+        return asdict(self)
+
+
+def layout(footprint: Footprint, originals: int, copies: int) -> Layout:
+    """The layout for steps on so many originals with so many copies each, on the devices of this process."""
+    machine = MACHINES.get(jax.default_backend(), MACHINES["gpu"])
+    devices = jax.device_count()
+    orbit = max(footprint.activations * copies, 1)
+    # a gradient is added once per micro-batch: what a micro-batch keeps should not be less than the parameters
+    target = max(machine.working_set, footprint.parameters)
+    pieces = math.ceil(originals / max(1, target // orbit))
+    each = math.ceil(originals / pieces)
+    member = footprint.parameters + each * orbit
+    together = 2 ** int(math.log2(min(max(machine.working_set // member, 1), machine.members)))
+    members = devices * math.ceil(together / devices)
+    step = members * originals * copies * footprint.operations
+    return Layout(members, each, min(max(1, int(machine.operations // max(step, 1))), _STEPS))
