@@ -40,7 +40,7 @@ def main() -> None:
     arguments = _arguments()
     source = "molecules" if arguments.root is None else "qm9"
     dataset = DatasetConfig(
-        name=source, family=source, root=arguments.root, n_train=MOLECULES, n_test=MOLECULES, n_ood=0
+        name=source, family=source, kind="molecules", root=arguments.root, n_train=MOLECULES, n_test=MOLECULES, n_ood=0
     )
     bundle = load_data(dataset, ArchitectureConfig(name="spherical_mlp", bandlimit=4))
     sides = [AtomSignals(part.signals.astype(np.float32), part.mask) for part in (bundle.train_x, bundle.test_x)]

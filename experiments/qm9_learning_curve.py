@@ -45,7 +45,8 @@ def main() -> None:
     arguments = _arguments()
     architecture = ArchitectureConfig(name="spherical_mlp", bandlimit=DEFAULT_BANDLIMIT)
     dataset = DatasetConfig(
-        name="qm9", family="qm9", root=arguments.root, n_train=arguments.pool, n_test=VALIDATION + TEST, n_ood=0,
+        name="qm9", family="qm9", kind="molecules", root=arguments.root,
+        n_train=arguments.pool, n_test=VALIDATION + TEST, n_ood=0,
         target=arguments.target, baseline=arguments.baseline,
     )  # fmt: skip
     bundle = load_data(dataset, architecture)

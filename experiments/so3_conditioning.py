@@ -43,7 +43,13 @@ def main() -> None:
     arguments = _arguments()
     architecture = ArchitectureConfig(name="spherical_mlp", bandlimit=BANDLIMIT)
     dataset = DatasetConfig(
-        name="qm9", family="qm9", root=arguments.root, n_train=arguments.train, n_test=arguments.test, n_ood=0
+        name="qm9",
+        family="qm9",
+        kind="molecules",
+        root=arguments.root,
+        n_train=arguments.train,
+        n_test=arguments.test,
+        n_ood=0,
     )
     bundle = load_data(dataset, architecture)
     full = matrices(architecture, bundle, gauss_quadrature(FULL_DEGREE), "float64")

@@ -13,7 +13,7 @@ from tests.models.test_relative import spheres
 
 def about_z(order, **training) -> Config:
     return Config(
-        dataset=DatasetConfig(name="random", family="molecules"),
+        dataset=DatasetConfig(name="random", family="random", kind="molecules"),
         group=GroupConfig("cn", order),
         architecture=ArchitectureConfig(name="spherical_mlp", bandlimit=3, hidden_layers=1),
         model=ModelConfig(name="gcnn_ensemble", width=8, members=2),

@@ -56,7 +56,7 @@ def test_what_a_run_leaves(tmp_path, capsys):
 
 def test_the_number_of_random_rotations_is_on_record_only_where_there_are_any(tmp_path):
     molecules = dict(
-        dataset=DatasetConfig(name="molecules", family="molecules", n_train=4, n_test=3, n_ood=2),
+        dataset=DatasetConfig(name="molecules", family="molecules", kind="molecules", n_train=4, n_test=3, n_ood=2),
         group=GroupConfig(name="so3"),
         architecture=ArchitectureConfig(name="spherical_mlp", bandlimit=2),
     )
