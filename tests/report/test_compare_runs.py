@@ -65,6 +65,7 @@ class Ended:
 def call(reader: Reader, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
     """The console command with these arguments."""
     del reader
+    monkeypatch.setattr(cli, "leave", sys.exit)  # an interrupted command leaves at once, and the tests with it
 
     def run(*arguments: str) -> Ended:
         monkeypatch.setattr(sys, "argv", ["eqntk", "compare-runs", *arguments])
