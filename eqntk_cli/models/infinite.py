@@ -21,8 +21,8 @@ from eqntk_cli.kernels.dynamics.prediction import InfiniteEnsemble, fit
 from eqntk_cli.kernels.dynamics.spectrum import Schedule, describe
 from eqntk_cli.kernels.pair.base import KernelBlock
 from eqntk_cli.models.base import KERNEL_SHARE, KernelPrediction
+from eqntk_cli.models.problem import Problem
 from eqntk_cli.models.relative import direct, direct_pairs
-from eqntk_cli.models.setting import Setting
 
 _PROBES = 8  # test samples on which the invariance of the mean is measured
 
@@ -39,47 +39,47 @@ class Kernels:
 
 @dataclass(frozen=True, eq=False)
 class InfiniteModel:
-    """The kernel prediction of one setting."""
+    """The kernel prediction of one problem."""
 
-    setting: Setting
+    problem: Problem
 
     def __post_init__(self) -> None:
-        training = self.setting.config.training
+        training = self.problem.config.training
         if training.loss != "mse" or training.optimizer not in ("gd", "sgd") or training.batch_size is not None:
             raise ConfigError(
                 "model=ntk predicts full-batch gradient descent on the mean squared error; got "
                 f"training.loss={training.loss}, optimizer={training.optimizer}, batch_size={training.batch_size}. "
                 "Use training.loss=mse training.optimizer=gd training.batch_size=null, or an ensemble"
             )
-        self.setting.grams.expect(self._pairs())
+        self.problem.grams.expect(self._pairs())
 
     @property
     def record_steps(self) -> tuple[int, ...]:
         """Training steps at which the prediction is read."""
-        return self.setting.record_steps
+        return self.problem.record_steps
 
     @property
     def step_size(self) -> float:
         """The step size, the same as the ensembles'."""
-        return self.setting.step_size
+        return self.problem.step_size
 
     @property
     def stability_limit(self) -> float | None:
         """2N|G|/lambda_max of the plain kernel on the augmented samples."""
-        return self.setting.limit
+        return self.problem.limit
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Which route was taken, and what it costs in exactness."""
-        route = "in the collapsed form" if self.setting.pair.route == "collapsed" else "by the full recursion"
-        return (f"kernel computed {route}", *self.setting.pair.notes)
+        route = "in the collapsed form" if self.problem.pair.route == "collapsed" else "by the full recursion"
+        return (f"kernel computed {route}", *self.problem.pair.notes)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The kernels that are followed."""
-        if self.setting.config.model.route == "augmented":
+        if self.problem.config.model.route == "augmented":
             return ("plain",)
-        return ("group", "plain") if self.setting.group.finite else ("group",)
+        return ("group", "plain") if self.problem.group.finite else ("group",)
 
     @cached_property
     def kernels(self) -> dict[str, Kernels]:
@@ -105,21 +105,21 @@ class InfiniteModel:
             mean=np.stack([mean for mean, _, _ in predictions.values()]),
             covariance=np.stack(covariances) if covariances else None,
             diagnostics={name: diagnostics for name, (_, _, diagnostics) in predictions.items()}
-            | {"exact": self.setting.pair.collapses},  # whether the kernels are one predictor, by the theorem
+            | {"exact": self.problem.pair.collapses},  # whether the kernels are one predictor, by the theorem
             invariance_error=error,
         )
 
     def _fitted(self, kernels: Kernels) -> InfiniteEnsemble:
-        training = self.setting.config.training
+        training = self.problem.config.training
         copies = len(kernels.targets) // len(self._targets)  # the orbit of each sample weighs as much as the sample
-        ridge = copies * training.ridge * float(np.mean(np.diagonal(self.setting.augmented_train.ntk)))
-        rounding = float(np.finfo(self.setting.config.precision).eps)
+        ridge = copies * training.ridge * float(np.mean(np.diagonal(self.problem.augmented_train.ntk)))
+        rounding = float(np.finfo(self.problem.config.precision).eps)
         return fit(kernels.train, kernels.targets, ridge=ridge, relative_error=rounding)
 
     def _predicted(
         self, ensemble: InfiniteEnsemble, kernels: Kernels, schedule: Schedule
     ) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
-        training = self.setting.config.training
+        training = self.problem.config.training
         mean = ensemble.mean(kernels.cross, schedule)
         covariance = None
         if kernels.every is not None:
@@ -134,58 +134,58 @@ class InfiniteModel:
         At the last step. Only over SO(3), where the nodes of the quadrature are no group; the mean over a finite
         group is invariant up to rounding.
         """
-        setting = self.setting
-        if setting.group.finite:
+        problem = self.problem
+        if problem.group.finite:
             return None
-        unmoved = take(setting.relative.rest_x, slice(self._probes))
-        probes, copies = setting.orbit.samples(unmoved), {"x1": setting.orbit.identity(unmoved)}
+        unmoved = take(problem.relative.rest_x, slice(self._probes))
+        probes, copies = problem.orbit.samples(unmoved), {"x1": problem.orbit.identity(unmoved)}
         last = replace(schedule, times=schedule.times[-1:])
-        cross = setting.grams.matrix("probes", setting.pair, probes, setting.train_x, copies=copies)
+        cross = problem.grams.matrix("probes", problem.pair, probes, problem.train_x, copies=copies)
         mean = ensemble.mean(cross, last)[0]
-        orbits = mean.reshape(-1, setting.orbit.copies, mean.shape[-1])
+        orbits = mean.reshape(-1, problem.orbit.copies, mean.shape[-1])
         return float(np.abs(orbits - orbits[:, :1]).max() / max(np.sqrt(np.mean(orbits**2)), np.finfo(float).tiny))
 
     @property
     def _probes(self) -> int:
-        return min(_PROBES, count(self.setting.data.test_x))
+        return min(_PROBES, count(self.problem.data.test_x))
 
     @cached_property
     def _targets(self) -> Float[np.ndarray, "sample output"]:
-        return np.asarray(self.setting.data.train_y, np.float64)
+        return np.asarray(self.problem.data.train_y, np.float64)
 
     @property
     def _covariance(self) -> bool:
-        return self.setting.config.model.covariance
+        return self.problem.config.model.covariance
 
     @property
     def _collapsed(self) -> bool:
         """Whether the group kernel is the mean over u of T(x_i, u x_j), and is wanted as that."""
-        return "group" in self.names and self.setting.pair.route == "collapsed" and self.setting.collapse_holds
+        return "group" in self.names and self.problem.pair.route == "collapsed" and self.problem.collapse_holds
 
     def _group(self) -> Kernels:
-        setting = self.setting
+        problem = self.problem
         if self._collapsed:
-            parts = setting.relative.means(self._covariance)
+            parts = problem.relative.means(self._covariance)
         else:
-            rest_x = setting.relative.rest_x
-            parts = direct(setting.pair, setting.train_x, rest_x, self._covariance, setting.grams)
+            rest_x = problem.relative.rest_x
+            parts = direct(problem.pair, problem.train_x, rest_x, self._covariance, problem.grams)
         return Kernels(parts.train, parts.with_train(), parts.every(), self._targets)
 
     def _plain(self) -> Kernels:
         """The plain kernel, evaluated at the samples themselves and trained on all their copies."""
-        relative = self.setting.relative
+        relative = self.problem.relative
         every = relative.unmoved(self._covariance, self._collapsed).every()
-        targets = self.setting.orbit.targets(self._targets)
+        targets = self.problem.orbit.targets(self._targets)
         return Kernels(relative.augmented, relative.to_copies(), every, targets)
 
     def _pairs(self) -> int:
         """How many pairs of samples all kernels have."""
-        setting, relative = self.setting, self.setting.relative
-        pairs = relative.augmented_pairs() + setting.step_pairs  # always: the step size follows from them
+        problem, relative = self.problem, self.problem.relative
+        pairs = relative.augmented_pairs() + problem.step_pairs  # always: the step size follows from them
         if "plain" in self.names:
             pairs += relative.other_pairs(self._covariance, self._collapsed)
         if "group" in self.names and not self._collapsed:
-            pairs += direct_pairs(count(setting.train_x), count(relative.rest_x), self._covariance)
+            pairs += direct_pairs(count(problem.train_x), count(relative.rest_x), self._covariance)
         if "plain" not in self.names:
-            pairs += self._probes * setting.orbit.copies * count(setting.train_x)
+            pairs += self._probes * problem.orbit.copies * count(problem.train_x)
         return pairs

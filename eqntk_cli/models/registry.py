@@ -9,9 +9,9 @@ from eqntk_cli.models.base import EnsembleModel, KernelModel
 from eqntk_cli.models.finite import augmented_ensemble, gcnn_ensemble
 from eqntk_cli.models.grams import Grams
 from eqntk_cli.models.infinite import InfiniteModel
-from eqntk_cli.models.setting import Setting
+from eqntk_cli.models.problem import Problem
 
-MODELS: dict[str, Callable[[Setting], EnsembleModel | KernelModel]] = {
+MODELS: dict[str, Callable[[Problem], EnsembleModel | KernelModel]] = {
     "gcnn_ensemble": gcnn_ensemble,
     "augmented_ensemble": augmented_ensemble,
     "ntk": InfiniteModel,
@@ -26,4 +26,4 @@ def build_model(config: Config, data: DataBundle, grams: Grams | None = None) ->
     """
     if config.model.name not in MODELS:
         raise ConfigError(f"model={config.model.name} is not known; expected {' | '.join(MODELS)}")
-    return MODELS[config.model.name](Setting(config, data, grams or Grams()))
+    return MODELS[config.model.name](Problem(config, data, grams or Grams()))

@@ -17,7 +17,7 @@ from eqntk_cli.kernels.pair.base import KernelBlock
 from eqntk_cli.models.augmentation import Orbit
 from eqntk_cli.models.grams import Grams
 from eqntk_cli.models.infinite import InfiniteModel
-from eqntk_cli.models.setting import Setting
+from eqntk_cli.models.problem import Problem
 from eqntk_cli.targets.scale import TargetScale
 from tests.models.settings import bundle, config
 
@@ -50,16 +50,16 @@ def with_samples(domain, x, train):
     )  # fmt: skip
 
 
-def setting(data=None, group="c4", route="auto", covariance=True, **architecture):
+def problem(data=None, group="c4", route="auto", covariance=True, **architecture):
     """A kernel prediction; erf, since the angle of a ReLU loses half of the digits between a sample and itself."""
     gains = {"W_std": [1.3, 0.9], "b_std": [0.2, 0.05]}
     architecture = {"activation": "erf", "hidden_layers": 1, **gains, **architecture}
     if data is None:
-        return Setting(
+        return Problem(
             config("ntk", group, architecture=architecture, model_keys={"route": route, "covariance": covariance}),
             bundle(side=4),
         )
-    return Setting(
+    return Problem(
         RunConfig(
             dataset=DatasetConfig(name="random", family="random"),
             group=GroupConfig("cn", order=3) if group == "c3z" else GroupConfig(group),
@@ -87,7 +87,7 @@ CASES = {
 }
 
 
-def directly(case: Setting) -> dict[str, KernelBlock]:
+def directly(case: Problem) -> dict[str, KernelBlock]:
     """All kernels without the engine and without any symmetry: one block of all pairs each."""
     moved = case.orbit.samples(case.train_x)
     plain, group = jax.jit(case.plain.block), jax.jit(case.pair.block)
@@ -107,8 +107,8 @@ def assert_same(got, want):
 @pytest.mark.parametrize("name", CASES)
 def test_the_parts_are_the_kernels_of_all_pairs_and_each_pair_is_counted_once(name):
     told = []
-    plain = setting(**CASES[name])
-    case = Setting(plain.config, plain.data, Grams(on_pairs=lambda *numbers: told.append(numbers)))
+    plain = problem(**CASES[name])
+    case = Problem(plain.config, plain.data, Grams(on_pairs=lambda *numbers: told.append(numbers)))
     model = InfiniteModel(case)
     model.predict(lambda _: None)
     kernels, want, train = model.kernels, directly(case), len(case.data.train_y)
@@ -127,19 +127,19 @@ def test_the_parts_are_the_kernels_of_all_pairs_and_each_pair_is_counted_once(na
 
 
 def test_an_invariant_kernel_costs_half_of_the_training_pairs():
-    case = setting(group="d4", covariance=False)
+    case = problem(group="d4", covariance=False)
     InfiniteModel(case).predict(lambda _: None)
     train, rest, order = 5, 6, 8
     assert case.grams.pairs_done == order * (train * (train + 1) // 2 + rest * train)
-    case = setting(group="d4")
+    case = problem(group="d4")
     InfiniteModel(case).predict(lambda _: None)
     assert case.grams.pairs_done == order * (train + rest) * (train + rest + 1) // 2
 
 
 def kept(folder, **case) -> tuple[InfiniteModel, Grams]:
     """A prediction whose tiles are kept in `folder`."""
-    plain, grams = setting(**case), Grams(folder)
-    return InfiniteModel(Setting(plain.config, plain.data, grams)), grams
+    plain, grams = problem(**case), Grams(folder)
+    return InfiniteModel(Problem(plain.config, plain.data, grams)), grams
 
 
 def with_other_last_digits(orbit, x, move=Orbit.samples):
@@ -164,9 +164,9 @@ def test_kept_tiles_are_found_with_copies_from_another_device(tmp_path, monkeypa
 
 
 def test_copies_are_known_by_their_samples_and_their_group():
-    one, group = setting(spheres(), "c3z"), setting(spheres(), "octahedral")
+    one, group = problem(spheres(), "c3z"), problem(spheres(), "octahedral")
     x, y = one.train_x, one.train_x + 1e-12
-    assert one.orbit.identity(x) == setting(spheres(), "c3z").orbit.identity(x)
+    assert one.orbit.identity(x) == problem(spheres(), "c3z").orbit.identity(x)
     assert len({one.orbit.identity(x), one.orbit.identity(y), group.orbit.identity(x)}) == 3
 
 
@@ -175,7 +175,7 @@ def test_copies_are_known_by_their_samples_and_their_group():
 def test_rotations_sampled_on_another_device_are_the_same(double, change):
     """A change of many times the rounding of single precision, in which runs with precision=float32 sample."""
     with jax.enable_x64(double):
-        orbit = setting(spheres(), "so3").orbit
+        orbit = problem(spheres(), "so3").orbit
         moved = replace(orbit.group, matrices=orbit.group.matrices + change)
         x = np.zeros((2, 9, 2))
         assert replace(orbit, group=moved).identity(x) == orbit.identity(x)

@@ -32,8 +32,8 @@ _ROTATION_SEED = 20_000  # of the rotations that stand for SO(3) where a list of
 
 
 @dataclass(frozen=True, eq=False)
-class Setting:
-    """One comparison: settings, data, what follows from them for every model, and where Gram matrices are kept."""
+class Problem:
+    """The learning problem: settings, data, what follows from them for all models, and where Gram matrices are kept."""
 
     config: Config
     data: DataBundle
@@ -135,7 +135,7 @@ class Setting:
         """The step size, the same for all models."""
         training = self.config.training
         automatic = training.step_size == "auto"
-        size = training.step_fraction * self._step_setting.limit / 2 if automatic else float(training.step_size)
+        size = training.step_fraction * self._step_problem.limit / 2 if automatic else float(training.step_size)
         if self.config.training.optimizer in ("gd", "sgd") and not np.isfinite(size):
             raise NumericalError(f"the step size came out as {size}; the kernel of the training data is not finite")
         return size
@@ -143,18 +143,18 @@ class Setting:
     @property
     def step_pairs(self) -> int:
         """How many pairs of samples the step size of another group needs."""
-        other = self.config.training.step_size == "auto" and self._step_setting is not self
-        return self._step_setting.relative.augmented_pairs() if other else 0
+        other = self.config.training.step_size == "auto" and self._step_problem is not self
+        return self._step_problem.relative.augmented_pairs() if other else 0
 
     @cached_property
-    def _step_setting(self) -> "Setting":
+    def _step_problem(self) -> "Problem":
         """Whose stability limit sets the step size: a control with another group keeps the step of its subjects."""
         training = self.config.training
         group = GroupConfig(training.step_group or "", training.step_group_order)
         if training.step_group is None or group == self.config.group:
             return self
         name = f"step_{group.name}" if group.order is None else f"step_{group.name}{group.order}"
-        return Setting(replace(self.config, group=group), self.data, self.grams.within(name))
+        return Problem(replace(self.config, group=group), self.data, self.grams.within(name))
 
     @cached_property
     def collapse_holds(self) -> bool:
