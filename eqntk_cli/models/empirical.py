@@ -2,7 +2,7 @@
 
 NTK: Theta(x, x') = <grad f(x), grad f(x')> over all parameters, for one output. Two ways of taking it are offered
 because memory decides: `jacobian` holds the gradients of all samples at once, samples x parameters numbers;
-`products` holds one parameter vector at a time and applies f's derivative to the gradient of one sample after the
+`products` holds one parameter vector at a time and applies f's derivative J to the gradient of one sample after the
 other. NNGP: the mean over independent networks (and over their outputs, which are independent given the
 features) of f(x) f(x').
 """
@@ -24,11 +24,11 @@ def empirical_ntk(network: Network, params: Params, x: Samples, method: str) -> 
         jacobian = jax.jacrev(lambda p: network.apply(p, x)[:, 0])(params)
         rows = [leaf.reshape(count(x), -1) for leaf in jax.tree.leaves(jacobian)]
         return sum((row @ row.T for row in rows), start=jnp.zeros((count(x), count(x)), rows[0].dtype))
-    _, pullback = jax.vjp(lambda p: network.apply(p, x)[:, 0], params)
-    return jax.lax.map(
-        lambda basis: jax.jvp(lambda p: network.apply(p, x)[:, 0], (params,), pullback(basis))[1],
-        jnp.eye(count(x), dtype=jax.tree.leaves(params)[0].dtype),
-    )
+    unit = jnp.eye(count(x), dtype=jax.tree.leaves(params)[0].dtype)
+    _, pullback = jax.vjp(lambda p: network.apply(p, x)[:, 0], params)  # c -> J^T c
+    # v -> J v as the transpose of that: layers that bring a transpose of their own have no forward derivative
+    _, pushforward = jax.vjp(pullback, unit[0])
+    return jax.lax.map(lambda basis: pushforward(pullback(basis))[0], unit)
 
 
 def method_that_fits(network: Network, x: Samples) -> str:
