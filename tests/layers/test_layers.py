@@ -152,8 +152,8 @@ def test_ntk_of_a_linear_network_with_average_pooling_is_exact_but_for_its_featu
     features = [np.asarray(below.apply({"layers_0": params["layers_0"]}, x)) for x in (x1, x2)]
     start = SelfInputState(IMAGES.sites(x1), IMAGES.sites(x2))
     hidden, whole = below.kernel(start), network.kernel(start)
-    missing = 0.8**2 * (features[0] @ features[1].T / 6 - hidden.nngp[:, :, 0, 0])  # of width 6, not infinite
-    np.testing.assert_allclose(_ntk(network, params, x1, x2) - missing, whole.ntk[:, :, 0, 0], rtol=1e-12)
+    missing = 0.8**2 * (features[0] @ features[1].T / 6 - hidden.nngp)  # of width 6, not infinite
+    np.testing.assert_allclose(_ntk(network, params, x1, x2) - missing, whole.ntk, rtol=1e-12)
 
 
 def _ntk(network: Sequential, params: dict, x1: jax.Array, x2: jax.Array) -> np.ndarray:
