@@ -70,9 +70,13 @@ class Reserve:
 
 
 def readable(size: float) -> str:
-    """A number of bytes in words: 512 bytes, 3 KiB, 20 MiB, 1.5 GiB."""
+    """A number of bytes in words: 512 bytes, 3 KiB, 20 MiB, 1.5 GiB, 2.0 TiB."""
     for unit in ("bytes", "KiB", "MiB"):
         if size < 1024:
             return f"{size:.0f} {unit}"
         size /= 1024
-    return f"{size:.1f} GiB"
+    for unit in ("GiB", "TiB", "PiB"):
+        if size < 1024:
+            return f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} EiB"

@@ -2,8 +2,8 @@ from eqntk_cli.cli import doctor
 from tests.cli.console import real
 
 
-def test_every_line_says_how_it_stands(eqntk):
-    answer = eqntk("doctor")
+def test_every_line_says_how_it_stands(tmp_path):
+    answer = real("doctor", folder=tmp_path)
     assert answer.status == 0, answer.out
     subjects = [line.split()[1] for line in answer.out.splitlines()]
     assert {"python", "packages", "devices", "precision", "memory", "disk", "data", "tracking", "launchers"} <= set(

@@ -25,7 +25,14 @@ def test_a_reserve_holds_room_until_released(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-SIZES = [(512, "512 bytes"), (3072, "3 KiB"), (20 << 20, "20 MiB"), (3 << 29, "1.5 GiB")]
+SIZES = [
+    (512, "512 bytes"),
+    (3072, "3 KiB"),
+    (20 << 20, "20 MiB"),
+    (3 << 29, "1.5 GiB"),
+    (5 << 50, "5.0 PiB"),
+    (1e21, "867.4 EiB"),
+]
 
 
 @pytest.mark.parametrize(("size", "words"), SIZES)
