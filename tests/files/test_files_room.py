@@ -8,7 +8,7 @@ from eqntk_cli.files.room import Reserve, readable, require_room
 
 def test_room(tmp_path):
     require_room(tmp_path, 1, "the numbers")
-    with pytest.raises(DiskError, match=r"^the numbers need 9\d{5,}\.\d GiB and the disk .* free; free some space\.$"):
+    with pytest.raises(DiskError, match=r"^the numbers need 888\.2 PiB and the disk .* free; free some space\.$"):
         require_room(tmp_path, 10**18, "the numbers")
     with pytest.raises(DiskError, match=r"free some space, or ask for fewer\.$"):
         require_room(tmp_path, 10**18, "the numbers", "ask for fewer")
