@@ -1,12 +1,12 @@
 """`eqntk doctor`: what a run will find on this machine, one line each, and what to do about a problem."""
 
-import importlib
 import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import typer
@@ -113,7 +113,7 @@ def tracking() -> Iterator[Finding]:
 
 def cluster() -> Iterator[Finding]:
     """What a sweep can be handed to."""
-    found = ["basic", *(name for name, module in _LAUNCHERS.items() if _importable(module))]
+    found = ["basic", *(name for name, module in _LAUNCHERS.items() if _installed(module))]
     if "slurm" in found and shutil.which("sbatch") is None:
         yield Finding("ok", "launchers", "basic joblib; slurm is installed but there is no sbatch on this machine")
         return
@@ -155,9 +155,9 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _importable(module: str) -> bool:
+def _installed(module: str) -> bool:
+    """Whether it is there; it is not imported, since submitit sets up the logging of whoever does."""
     try:
-        importlib.import_module(module)
-    except ImportError:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of the package that it is in
         return False
-    return True

@@ -92,8 +92,9 @@ def submit(jobs: Sequence[Callable[[], None]], resources: Resources, name: str, 
     Raises:
         ClusterError: SLURM refuses.
     """
-    import submitit
-    from submitit.core.utils import FailedJobError, FailedSubmissionError
+    with _logging_kept():
+        import submitit
+        from submitit.core.utils import FailedJobError, FailedSubmissionError
 
     executor = submitit.SlurmExecutor(logs, max_num_timeout=resources.max_num_timeout)
     options = {key.replace("-", "_"): value for key, value in _options(resources).items()}
@@ -110,6 +111,20 @@ def submit(jobs: Sequence[Callable[[], None]], resources: Resources, name: str, 
     except (FailedJobError, FailedSubmissionError) as error:
         raise ClusterError(f"SLURM takes no jobs: {_said(str(error))}.") from error
     return str(submitted[0].job_id).partition("_")[0]
+
+
+@contextmanager
+def _logging_kept() -> Iterator[None]:
+    """Keep submitit, while it is imported, from setting up logging anew: that closes the handlers of everybody else."""
+    before = os.environ.get("SUBMITIT_LOG_LEVEL")
+    os.environ["SUBMITIT_LOG_LEVEL"] = "NOCONFIG"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["SUBMITIT_LOG_LEVEL"]
+        else:
+            os.environ["SUBMITIT_LOG_LEVEL"] = before
 
 
 def log_file(logs: Path, job: str) -> Path:

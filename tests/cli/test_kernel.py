@@ -211,7 +211,7 @@ def wrong_files() -> None:
         (("--x1", "a.npy", "route=augmented"), "route=augmented.*auto | collapsed | recursion"),
         (("--x1", "a.npy", "architecture=cnn", "architecture.filter=[3,1]", "group=c4", "route=collapsed"), "does not"),
         (("--x1", "a.npy", "architecture=cnn", "architecture.average_pool=5"), "average_pool=5 .* at most 4"),
-        (("--x1", "a.npy", "architecture.average_pool=2"), "average_pool=2 .* 1 with mlp"),
+        (("--x1", "a.npy", "architecture.average_pool=2"), "average_pool=2 .* 1 with architecture=mlp"),
         (("--x1", "a.npy", "--rows", "test"), "leave them out with --x1"),
         (("--x2", "a.npy"), "--x2 needs --x1"),
         (("--x1", "a.npy", "--memory", "0"), "--memory 0"),

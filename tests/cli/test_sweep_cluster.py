@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -27,7 +28,8 @@ GCNN, AUGMENTED, NTK = "0_gcnn_ensemble", "1_augmented_ensemble", "2_ntk"
 
 @pytest.fixture
 def slurm(monkeypatch, tmp_path_factory):
-    pytest.importorskip("submitit")
+    if find_spec("submitit") is None:  # to import it here would set up logging anew, under pytest's feet
+        pytest.skip("submitit is not installed")
     fake = FakeSlurm(tmp_path_factory.mktemp("slurm"))
     monkeypatch.setenv("PATH", f"{fake.programs}:/usr/bin:/bin")
     return fake

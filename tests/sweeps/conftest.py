@@ -1,3 +1,5 @@
+from importlib.util import find_spec
+
 import pytest
 
 from tests.sweeps.one_node_slurm import OneNodeSlurm, why_not
@@ -6,7 +8,8 @@ from tests.sweeps.one_node_slurm import OneNodeSlurm, why_not
 @pytest.fixture(scope="session")
 def one_node(tmp_path_factory):
     """A real SLURM of one node."""
-    pytest.importorskip("submitit")
+    if find_spec("submitit") is None:  # to import it here would set up logging anew, under pytest's feet
+        pytest.skip("submitit is not installed")
     reason = why_not()
     if reason is not None:
         pytest.skip(f"no SLURM: {reason}")

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from functools import partial
 
@@ -97,7 +98,12 @@ def test_signals_wait_until_the_submission_is_whole(tmp_path):
         "    print('interrupted after', *slurm.named(['eqntk-test-late']).values())\n"
     )
     answer = subprocess.run(
-        ["python", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False, start_new_session=True
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
     )
     assert answer.stdout.startswith("interrupted after "), answer.stderr
     job = answer.stdout.split()[-1]
