@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(help="A data set, or a larger version of one such as breastmnist_64.")]
+Target = Annotated[str | None, typer.Option(help="Structures: the key of the number to be learned.")]
 Root = Annotated[str | None, typer.Option(help="Folder that holds the files; else $EQNTK_DATA/<family>, the cache.")]
 
 _SHORT_TASKS = {
@@ -70,10 +72,16 @@ def fetch(
 
 
 @app.command()
-def check(name: Name, root: Root = None) -> None:
-    """Compare the files of a data set with their official checksums."""
+def check(name: Name, root: Root = None, target: Target = None) -> None:
+    """Compare the files of a data set with their official checksums, or look through a file of your own."""
     from eqntk_cli.data import catalogue
 
+    if Path(name).suffix and ("/" in name or Path(name).exists()):
+        from eqntk_cli.data.own_file import explain
+
+        for line in explain(Path(name), target):
+            typer.echo(line)
+        return
     for path in catalogue.check(name, root):
         typer.echo(f"{path} ({path.stat().st_size / 1e6:.1f} MB, checksum right)")
 

@@ -14,6 +14,7 @@ from omegaconf import MISSING
 from eqntk_cli.errors import ConfigError
 
 KINDS = ("images", "molecules")
+TASK_NAMES = ("auto", "regression", "multi-class", "binary-class", "multi-label", "ordinal-regression")
 OODS = ("noise", "other_dataset", "off_grid_rotation")
 LABELS = ("one_hot_centred", "pm1", "raw")
 BASELINES = ("none", "atomic", "linear")
@@ -46,6 +47,11 @@ class DatasetConfig:
     kind: str = "images"  # or molecules: on which domain its samples live
     root: str | None = None  # folder with the files of this family; None: $EQNTK_DATA/<family>, then the cache
     url: str | None = None  # mirror to download from instead of the official address
+    files: Any = None  # own data: a file, or a list of files
+    task: str = "auto"  # arrays: what y means, in MedMNIST's words; auto: inferred
+    unit: str | None = None  # own data: of the numbers to be learned
+    per: str = "structure"  # structures: or atom, which divides the target by the number of atoms
+    split_by: str | None = None  # structures: key whose groups stay together on one side of the split
     n_train: int = 64
     n_test: int = 64
     n_ood: int = 32
@@ -68,6 +74,11 @@ class DatasetConfig:
         require(self.n_train >= 1, "dataset.n_train", self.n_train, "a whole number of at least 1")
         require(self.n_test >= 1, "dataset.n_test", self.n_test, "a whole number of at least 1")
         require(self.n_ood >= 0, "dataset.n_ood", self.n_ood, "a whole number of at least 0")
+        if self.files is not None:
+            several = self.files if isinstance(self.files, list | tuple) else [self.files]
+            self.files = [str(Path(str(file)).expanduser().absolute()) for file in several]
+        require(self.task in TASK_NAMES, "dataset.task", self.task, TASK_NAMES)
+        require(self.per in ("structure", "atom"), "dataset.per", self.per, ("structure", "atom"))
         require(self.kind in KINDS, "dataset.kind", self.kind, KINDS)
         require(self.ood in OODS, "dataset.ood", self.ood, OODS)
         require(self.labels in LABELS, "dataset.labels", self.labels, LABELS)

@@ -28,10 +28,10 @@ def shapes(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
         DataError: the file is no readable npz archive (for example cut off).
     """
     found = {}
-    with _opened(path) as archive:
+    with opened(path) as archive:
         for member in archive.namelist():
             with archive.open(member) as stream:
-                shape, _, dtype = _header(stream)
+                shape, _, dtype = header(stream)
             found[member.removesuffix(".npy")] = (shape, dtype)
     return found
 
@@ -42,8 +42,8 @@ def rows(path: Path, key: str, index: Int[np.ndarray, "row"]) -> np.ndarray:
     Raises:
         DataError: the archive is damaged, or has no such array.
     """
-    with _opened(path) as archive, archive.open(f"{key}.npy") as stream:
-        shape, fortran_order, dtype = _header(stream)
+    with opened(path) as archive, archive.open(f"{key}.npy") as stream:
+        shape, fortran_order, dtype = header(stream)
         if fortran_order or dtype.hasobject:
             raise DataError(f"{path}: {key} is not stored row by row as plain numbers; save it with numpy.savez.")
         order = np.argsort(index)
@@ -64,7 +64,12 @@ def rows(path: Path, key: str, index: Int[np.ndarray, "row"]) -> np.ndarray:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+def opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive; what a damaged one raises becomes one line.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
@@ -76,7 +81,8 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
         ) from error
 
 
-def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+def header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether it is stored column by column, and dtype; the stream then stands at the first number."""
     version = npy.read_magic(stream)
     if version == (1, 0):
         return npy.read_array_header_1_0(stream)

@@ -15,12 +15,14 @@ from eqntk_cli.data.images.source import ImageSource
 from eqntk_cli.domains.pixels import PixelGrid
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.targets.labels import encode
+from eqntk_cli.targets.representation import INVARIANT
+from eqntk_cli.targets.scale import TargetScale
 from eqntk_cli.targets.task import Task
 
 _TRAIN_STREAM, _TEST_STREAM, _OOD_STREAM = range(3)
 
 Images = Float[np.ndarray, "image height width channel"]
-Labels = Int[np.ndarray, "image label"]
+Labels = Int[np.ndarray, "image label"] | Float[np.ndarray, "image output"]
 
 
 def image_bundle(dataset: DatasetConfig, source: ImageSource, others: image_ood.Others) -> DataBundle:
@@ -40,8 +42,7 @@ def image_bundle(dataset: DatasetConfig, source: ImageSource, others: image_ood.
         )
     train, test = resized(train, dataset.image_size), resized(test, dataset.image_size)
     task = Task.of(source.task)
-    train_y, names, scale = encode(train_labels, task, source.label_names, dataset.labels)
-    test_y, _, _ = encode(test_labels, task, source.label_names, dataset.labels)
+    train_y, test_y, names, scale = _targets(dataset, source, train_labels, test_labels)
     ood_x, known = _off_distribution(dataset, train, test, others)
     normal = Normalisation.of(train) if dataset.normalise else _unchanged
     return DataBundle(
@@ -54,13 +55,26 @@ def image_bundle(dataset: DatasetConfig, source: ImageSource, others: image_ood.
         test_y=test_y,
         ood_x=normal(ood_x),
         ood_y=np.full((len(ood_x), len(names)), np.nan) if known is None else test_y[known],
-        train_labels=train_labels,
-        test_labels=test_labels,
-        ood_labels=None if known is None else test_labels[known],
+        train_labels=train_labels if task.classifies else None,
+        test_labels=test_labels if task.classifies else None,
+        ood_labels=test_labels[known] if task.classifies and known is not None else None,
         output_names=names,
         target=scale,
         notes=(*source.notes, *notes),
     )
+
+
+def _targets(
+    dataset: DatasetConfig, source: ImageSource, train: np.ndarray, test: np.ndarray
+) -> tuple[Float[np.ndarray, "train output"], Float[np.ndarray, "test output"], tuple[str, ...], TargetScale]:
+    """Encoded classes, or numbers with mean 0 and deviation 1 over the training set; the outputs' names and scale."""
+    task = Task.of(source.task)
+    if not task.classifies:
+        scale = INVARIANT.standard(source.label_names[0], dataset.unit or "", train)
+        return scale.encoded(train), scale.encoded(test), source.label_names, scale
+    train_y, names, scale = encode(train, task, source.label_names, dataset.labels)
+    test_y, _, _ = encode(test, task, source.label_names, dataset.labels)
+    return train_y, test_y, names, scale
 
 
 def choose_train(dataset: DatasetConfig, source: ImageSource) -> tuple[Images, Labels]:

@@ -11,8 +11,8 @@ class ImageSource(Protocol):
 
     Attributes:
         name: how messages call it.
-        task: multi-class, binary-class, ordinal-regression or "multi-label, binary-class" (MedMNIST's words).
-        label_names: one name per class (per label of a multi-label set).
+        task: one of `eqntk_cli.targets.task`, in MedMNIST's words.
+        label_names: one name per class (per label of a multi-label set, per number of a regression).
         sizes: the number of images per split, keys "train" and "test".
         notes: sentences for the record of the run.
     """
@@ -25,6 +25,9 @@ class ImageSource(Protocol):
 
     def read(
         self, split: str, rows: Int[np.ndarray, "image"]
-    ) -> tuple[Float[np.ndarray, "image height width channel"], Int[np.ndarray, "image label"]]:
-        """The images of a split at these rows, values from 0 to 1, and their labels."""
+    ) -> tuple[
+        Float[np.ndarray, "image height width channel"],
+        Int[np.ndarray, "image label"] | Float[np.ndarray, "image output"],
+    ]:
+        """The images of a split at these rows, values from 0 to 1, and their labels (or numbers)."""
         ...

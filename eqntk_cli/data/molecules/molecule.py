@@ -43,6 +43,7 @@ class MoleculeSource(Protocol):
         default_target: the one used where none is named.
         size: the number of molecules.
         notes: sentences for the record of the run.
+        groups: a number per molecule; those of one number stand on one side of the split. None: all are free.
     """
 
     name: str
@@ -51,6 +52,7 @@ class MoleculeSource(Protocol):
     default_target: str
     size: int
     notes: list[str]
+    groups: Int[np.ndarray, " molecule"] | None
 
     def read(self, rows: Int[np.ndarray, " molecule"]) -> list[Molecule]:
         """The molecules at these rows, in this order; DataError names a molecule that cannot be read."""

@@ -6,7 +6,7 @@ mean square over the sphere and the atoms of the training set (a factor per chan
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
 from eqntk_cli.data.bundle import DataBundle
@@ -94,9 +94,24 @@ def _choose(dataset: DatasetConfig, source: MoleculeSource) -> tuple[list[Molecu
             f"dataset.n_train={dataset.n_train} with dataset.n_test={dataset.n_test} is not possible; "
             f"{source.name} has {source.size} molecules, expected at most that many together."
         )
-    order = np.random.default_rng([dataset.split_seed, _SPLIT_STREAM]).permutation(source.size)
+    order = _order(np.random.default_rng([dataset.split_seed, _SPLIT_STREAM]), source)
+    if source.groups is not None:
+        both = set(source.groups[order[: dataset.n_train]]) & set(source.groups[order[-dataset.n_test :]])
+        if both:
+            raise ConfigError(
+                f"dataset.n_train={dataset.n_train} with dataset.n_test={dataset.n_test} would put a group of "
+                f"dataset.split_by={dataset.split_by} on both sides of the split; ask for fewer molecules."
+            )
     molecules = source.read(np.concatenate([order[: dataset.n_train], order[-dataset.n_test :]]))
     return molecules[: dataset.n_train], molecules[dataset.n_train :]
+
+
+def _order(rng: np.random.Generator, source: MoleculeSource) -> Int[np.ndarray, " molecule"]:
+    """All molecules shuffled; with groups, the groups shuffled and their members side by side."""
+    if source.groups is None:
+        return rng.permutation(source.size)
+    rank = rng.permutation(int(source.groups.max()) + 1)
+    return np.lexsort((rng.permutation(source.size), rank[source.groups]))
 
 
 def _channel_scale(train: AtomSignals) -> Float[np.ndarray, " channel"]:

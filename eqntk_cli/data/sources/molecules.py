@@ -26,6 +26,7 @@ class G2:
 
     name = "molecules"
     default_target = "atomisation_enthalpy"
+    groups = None
 
     def __init__(self) -> None:
         from eqntk_cli.targets.units import MEV_PER_KCAL_PER_MOL  # scipy, which a list of data sets does not need

@@ -30,6 +30,7 @@ class Qm9:
     name = "qm9"
     elements: tuple[int, ...] = ELEMENTS
     default_target = "u0_atom"
+    groups = None
 
     def __init__(self, files: XyzArchive | SdfFile, excluded: set[int], notes: list[str]) -> None:
         self._files = files
