@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 
+from eqntk_cli.architectures.registry import plain_kernel
 from eqntk_cli.architectures.spherical import SphericalMlp
 from eqntk_cli.config.schema import ArchitectureConfig
 from eqntk_cli.domains.equiangular import to_coefficients
@@ -159,4 +160,4 @@ def test_refuses_what_does_not_fit() -> None:
     with pytest.raises(ConfigError, match="group=c4 does not act on the sphere"):
         SphericalMlp(ARCHITECTURE).group_kernel(cyclic(4), SPHERE, "auto")
     with pytest.raises(ConfigError, match="needs signals on the sphere"):
-        SphericalMlp(ARCHITECTURE).plain_kernel(PixelGrid(4, 4, 1))
+        plain_kernel(ARCHITECTURE, PixelGrid(4, 4, 1))
