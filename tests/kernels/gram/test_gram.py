@@ -99,7 +99,7 @@ def test_a_tile_keeps_to_its_memory_even_if_the_kernel_says_too_little(tmp_path)
 
     for count in (64, 200):  # and its peak does not depend on the number of samples
         x = samples(count)
-        report = gram_file(Greedy(), x, None, tmp_path / "k.npz", SETTINGS, engine=Engine(memory=1 << 20))
+        report = gram_file(Greedy(), x, None, tmp_path / f"{count}.npz", SETTINGS, engine=Engine(memory=1 << 20))
         assert 1 << 18 < report.bytes_per_tile <= 1 << 20
 
 
@@ -261,7 +261,8 @@ np.savez(sys.argv[1], nngp=block.nngp, ntk=block.ntk, cross=cross.ntk)
 
 
 def test_eight_devices_give_the_numbers_of_one(tmp_path):
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8"  # compiled as here
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "XLA_FLAGS": flags}
     subprocess.run([sys.executable, "-c", DEVICES, str(tmp_path / "eight.npz")], env=environment, check=True)
     one = gram(ToyKernel(), samples(45), engine=Engine(memory=48 * 100))
     cross = gram(ToyKernel(), samples(45), samples(13, seed=1), Engine(memory=48 * 100))
