@@ -153,7 +153,7 @@ class ModelConfig:
     name: str = MISSING  # gcnn_ensemble | augmented_ensemble | ntk
     width: int = 256
     members: int = 16
-    block_size: Any = "auto"  # members trained together, or auto
+    block_size: Any = "auto"  # members written together, or auto
     augmentation: str = "orbit"
     haar_samples: int = 4  # augmentation=haar: rotations per training sample
     route: str = "auto"
