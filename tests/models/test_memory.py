@@ -24,7 +24,7 @@ CASES = [
 def test_a_width_that_fits_nowhere_is_refused_with_the_bytes_and_what_fits(model, architecture, width):
     keys = {"architecture": {"name": architecture}, "model_keys": {"width": width}}
     with pytest.raises(
-        ConfigError, match=rf"model.width={width} needs [\d.]+ GiB .* are free: widths up to"
+        ConfigError, match=rf"model.width={width} needs [\d.]+ [GTPE]iB .* are free: widths up to"
     ) as refused:
         build_model(config(model, **keys), bundle())
     fits = int(re.search(r"up to about (\d+)", str(refused.value)).group(1))
