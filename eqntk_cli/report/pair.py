@@ -17,6 +17,7 @@ from eqntk_cli.report.read.match import Control, Pair, rotations_in_words
 from eqntk_cli.report.read.reduce import IDENTITY, SYMMETRISED, Reduced, reduce_run
 from eqntk_cli.report.read.runs import Run
 from eqntk_cli.report.read.theory import Theory
+from eqntk_cli.report.read.units import members_per_unit
 from eqntk_cli.report.verdict import judge
 
 
@@ -40,13 +41,16 @@ class Ensembles:
         """Two ensembles to be compared; coupled ones with the members that both have, which must start equal.
 
         Raises:
-            DataError: fewer than two members to compare, or coupled members that do not start equal.
+            DataError: fewer than two draws to compare, or coupled members that do not start equal.
         """
         coupled = a.record.coupling == "shared"
         own = tuple(a.record.done_members()), tuple(b.record.done_members())
         of_a, of_b = (common_members(a, b),) * 2 if coupled else own
-        if min(len(of_a), len(of_b)) < 2:
-            raise DataError(f"{a.name} and {b.name} have fewer than 2 members to compare; go on with them first.")
+        if any(len(of) < 2 * members_per_unit(run.record) for run, of in ((a, of_a), (b, of_b))):
+            raise DataError(
+                f"{a.name} and {b.name} have fewer than 2 independent members (pairs of antithetic ones) to compare; "
+                "go on with them first."
+            )
         both = self.get(a, of_a, symmetrise=coupled), self.get(b, of_b, symmetrise=False)
         if a.record.group == b.record.group:  # the orbit of another group has another mean: a control may differ in it
             require_equal_starts(*both)

@@ -19,7 +19,8 @@ from eqntk_cli.runs.contents import RECORD_FILE
 
 SCHEMA = 1
 STATES = ("running", "done", "failed", "preempted")
-_LATER = ("haar_samples", "config_fingerprint", "files")  # not known of runs of earlier programs
+# what records of earlier programs lack, and what stands for it
+_LATER = {"haar_samples": None, "config_fingerprint": None, "files": None, "antithetic": False}
 _NEXT = {
     "running": ("running", "done", "failed", "preempted"),  # running again: it was killed and goes on
     "failed": ("running",),
@@ -62,6 +63,7 @@ class Record:
     haar_samples: int | None = None  # augmentation=haar: random rotations per training sample
     width: int | None = None  # None for an infinitely wide network
     members: int | None = None
+    antithetic: bool = False  # members 2k and 2k+1 differ in the sign of the read-out only; the pair is one draw
     members_done: int = 0
     blocks: list[list[int]] = field(default_factory=list)  # layout: [start, stop) of every block of members
     blocks_done: list[Block] = field(default_factory=list)
@@ -156,7 +158,7 @@ def _validated(path: Path, values: Any) -> Record:
             f"{path} has schema {values['schema']!r}, this program reads schema {SCHEMA}; "
             "read it with the version of eqntk that wrote it (its `versions` say which)."
         )
-    values = {name: None for name in _LATER} | values
+    values = _LATER | values
     names = [each.name for each in fields(Record)]
     missing = [name for name in names if name not in values]
     if missing:

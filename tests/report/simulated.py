@@ -36,6 +36,7 @@ class World:
     bias: float = 2.0  # both ensembles: mean = mu + bias / width * shape
     unlike: float = 0.0  # augmented - gcnn: difference of the means in units of RMS mu, at every step
     split: float = 3.0  # coupled: RMS of one member's difference is split / sqrt(width)
+    common: float = 0.2  # antithetic: share of a member's noise (as a standard deviation) that its pair has in common
     seed: int = 0
 
     @property
@@ -86,7 +87,16 @@ class World:
         return 1 - 0.3 * (1 - np.exp(-np.array(self.steps) / 30))
 
 
-def draw(world: World, model: str, members: int, width: int, seed: int = 0, *, coupled: bool = False) -> np.ndarray:
+def draw(
+    world: World,
+    model: str,
+    members: int,
+    width: int,
+    seed: int = 0,
+    *,
+    coupled: bool = False,
+    antithetic: bool = False,
+) -> np.ndarray:
     """Predictions (member, step, element, sample, output) of one ensemble."""
     outputs, growth = len(world.outputs), world.growth()[:, None, None]
     gcnn = model == "gcnn_ensemble"
@@ -112,6 +122,10 @@ def draw(world: World, model: str, members: int, width: int, seed: int = 0, *, c
             orbit = result - result.mean(axis=2, keepdims=True)
             apart = own.normal(size=(members, 1, 1, world.samples, outputs)) * world.split / np.sqrt(width)
             result = invariant[:, :, None] + orbit + (apart_after * growth)[:, None] * apart
+    if antithetic:  # f, f' = mean + even +- odd; a single member keeps its law
+        noise = result - mean[:, None]
+        even, odd = world.common * noise[0::2], np.sqrt(1 - world.common**2) * noise[1::2]
+        result = mean[:, None] + np.stack([even + odd, even - odd], axis=1).reshape(noise.shape)
     return result.astype(np.float32)
 
 
@@ -124,6 +138,7 @@ def write_ensemble(
     seed: int = 0,
     *,
     coupled: bool = False,
+    antithetic: bool = False,
     done: int | None = None,
     block_size: int = 8,
     values: np.ndarray | None = None,
@@ -131,7 +146,8 @@ def write_ensemble(
 ) -> Path:
     """Write the run folder of an ensemble; `done` members of it, the record changed by `record`."""
     folder.mkdir(parents=True, exist_ok=True)
-    values = draw(world, model, members, width, seed, coupled=coupled) if values is None else values
+    if values is None:
+        values = draw(world, model, members, width, seed, coupled=coupled, antithetic=antithetic)
     points = world.points()
     elements = world.elements if model == "augmented_ensemble" else ("e",)
     store = EnsembleStore.create(folder, points, elements, members, block_size, "float32")
@@ -142,6 +158,7 @@ def write_ensemble(
             blocks.append(Block(start, stop, store.write_block(start, values[start:stop]), 1.0))
     base = _record(world, model, width, seed)
     base = replace(base, members=members, blocks=layout, coupling="shared" if coupled else "independent")
+    base = replace(base, antithetic=antithetic)
     base = replace(base.with_blocks(blocks), **{"run_id": folder.name, **record})
     write_record(folder, base)
     _write_side_files(folder, world)

@@ -83,7 +83,7 @@ def orbit_of(values, task):
         (5,),
         tuple("e123"[: values.shape[1]]),
         values.mean(axis=0)[None],
-        values.var(axis=1).mean(axis=0)[None],
+        (values.var(axis=1).mean(axis=0)[None],) * 2,
         np.square(values[:, 0]).mean(axis=0)[None],
         len(values),
         task,

@@ -23,6 +23,7 @@ from eqntk_cli.report.statistics.reference import ReferenceSums
 from eqntk_cli.report.statistics.samples import Sample, point_blocks
 
 Kind = Literal["independent", "paired", "theory"]
+Halves = Float[np.ndarray, "unit point"] | None
 
 _Z95 = 1.959964
 # Shuffling is valid in the limit of many members; below this it alarms too often where the covariances differ
@@ -94,7 +95,7 @@ class Comparison:
         self, kind: Kind, a: Sample, b: Sample | None, mu: Float[np.ndarray, "step point"] | None, settings: Settings
     ) -> None:
         self._kind, self._a, self._b, self._mu, self._settings = kind, a, b, mu, settings
-        self._equal = b is not None and a.members == b.members
+        self._equal = b is not None and (a.units, a.draws) == (b.units, b.draws)
         self._shuffling = kind == "independent" and self._equal and a.units >= FEWEST_SHUFFLED
         units = a.units if b is None else min(a.units, b.units)
         make = shuffles if self._shuffling else signs
@@ -136,10 +137,19 @@ class Comparison:
             elif one_sample:
                 a, b = a - b, None
             sums.add(a, b)
+            sums.add_halves(*self._halves(step, start, stop))
             resampled += self._resample(a, b, shape)
         squared = reference.squared() if self._mu is None else square / points
-        members_b = None if units_b is None or self._b is None else self._b.members
-        return sums.result(self._a.members, members_b, squared), resampled / points
+        draws_b = None if units_b is None or self._b is None else self._b.draws
+        return sums.result(self._a.draws, draws_b, squared), resampled / points
+
+    def _halves(self, step: int, start: int, stop: int) -> tuple[Halves, Halves]:
+        """What goes with the units, half the differences inside antithetic pairs."""
+        a = self._a.half(step, start, stop)
+        b = None if self._b is None else self._b.half(step, start, stop)
+        if self._kind == "paired" and a is not None and b is not None:
+            return a - b, None
+        return a, b
 
     def _resample(
         self,

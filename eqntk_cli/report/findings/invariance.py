@@ -1,9 +1,9 @@
 """How invariant an ensemble of plain networks is: its mean along the orbits of the samples.
 
 Relative orbit deviation: sqrt(mean_x Var_g F(g x)) / RMS F with F the mean over members (Gerken and Kessel 2024). A
-mean of M members deviates even if the infinite ensemble is invariant; that floor is the deviation of single members
-around the ensemble's, divided by sqrt(M). For classifiers also the share of (x, g) for which the predicted class is
-the one at g = e, the orbit same prediction.
+mean of M members deviates even if the infinite ensemble is invariant; that floor is the deviation of single draws
+(members, or pairs of antithetic ones) around the ensemble's, divided by the root of their number. For classifiers also
+the share of (x, g) for which the predicted class is the one at g = e, the orbit same prediction.
 """
 
 from collections.abc import Iterator
@@ -74,9 +74,9 @@ class OrbitStatistics(PairFinding):
                     run.steps,
                     run.elements,
                     ensemble.orbit_mean[:, :, places],
-                    ensemble.orbit_variance[:, places],
+                    (ensemble.orbit_variance[:, places], ensemble.draw_orbit_variance[:, places]),
                     np.square(ensemble.mean[:, places]) + ensemble.variance[:, places],
-                    len(ensemble.members),
+                    ensemble.draws,
                     run.task,
                     run.scale,
                 )
@@ -119,9 +119,9 @@ def orbit_statistics(
     steps: tuple[int, ...],
     elements: tuple[str, ...],
     mean: Float[np.ndarray, "step element sample output"],
-    along: Float[np.ndarray, "step sample output"],
+    along: tuple[Float[np.ndarray, "step sample output"], Float[np.ndarray, "step sample output"]],
     member_square: Float[np.ndarray, "step sample output"],
-    members: int,
+    draws: int,
     task: Task,
     scale: TargetScale,
 ) -> OrbitStatistics:
@@ -132,17 +132,17 @@ def orbit_statistics(
         steps: recorded steps.
         elements: names of the group elements.
         mean: mean over members of f(g x).
-        along: mean over members of Var_g f(g x).
+        along: mean over members of Var_g f(g x), and the same over draws: members, or antithetic pairs.
         member_square: mean over members of f(x)^2.
-        members: how many.
+        draws: how many.
         task: says what the predicted class is.
         scale: of the encoding of the classes.
     """
     deviation = mean.var(axis=1).mean(axis=(1, 2))
-    single = along.mean(axis=(1, 2))
+    single, of_draw = (each.mean(axis=(1, 2)) for each in along)
     size = np.sqrt(np.mean(np.square(mean.mean(axis=1)), axis=(1, 2)))
     member_size = np.sqrt(member_square.mean(axis=(1, 2)))
-    floor = np.maximum(single - deviation, 0) / (members - 1)
+    floor = np.maximum(of_draw - deviation, 0) / (draws - 1)
     same = error = None
     if task.classifies:
         identity = elements.index("e") if "e" in elements else 0

@@ -27,7 +27,13 @@ class MemberScaling(PairFinding):
 
     KEY = "member_scaling"
     SINGLE = True
-    SHEETS = (Sheet("members", "Distance with fewer members", "Of the first m members of each ensemble."),)
+    SHEETS = (
+        Sheet(
+            "members",
+            "Distance with fewer members",
+            "Of the first m members of each ensemble; antithetic members count in whole pairs.",
+        ),
+    )
     PICTURE = Picture(
         "members",
         "Distance against members",

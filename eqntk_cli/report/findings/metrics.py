@@ -15,7 +15,8 @@ from eqntk_cli.report.paper.style import look_of
 from eqntk_cli.report.paper.table import number
 from eqntk_cli.report.read.reduce import IDENTITY, SYMMETRISED
 from eqntk_cli.report.read.runs import SPLITS
-from eqntk_cli.report.statistics.samples import Sample, point_blocks
+from eqntk_cli.report.read.units import members_per_unit
+from eqntk_cli.report.statistics.samples import Sample, member_variance, point_blocks
 from eqntk_cli.targets.scale import TargetScale
 from eqntk_cli.targets.task import Task
 
@@ -85,7 +86,8 @@ class TaskMetrics(PairFinding):
             for ensemble in case.ensembles:
                 labels, sample = (ensemble.run.record.model, split), ensemble.samples[split, IDENTITY]
                 mean, last = ensemble.mean[:, places], ensemble.last[:, places]
-                yield from task_metrics(labels, run.steps, mean, *truth, sample, last)
+                per_draw = members_per_unit(ensemble.run.record)
+                yield from task_metrics(labels, run.steps, mean, *truth, sample, last, per_draw)
             if (split, SYMMETRISED) in case.a.samples:
                 labels, sample = (case.a.run.record.model, split), case.a.samples[split, SYMMETRISED]
                 mean = case.a.orbit_mean.mean(axis=1)[:, places]
@@ -143,6 +145,7 @@ def task_metrics(
     label: Int[np.ndarray, "sample label"] | None,
     sample: Sample | None = None,
     last: Float[np.ndarray, "member sample output"] | None = None,
+    per_draw: int = 1,
     inputs: str = UNMOVED,
 ) -> list[TaskMetrics]:
     """Every metric of the task for one model and split (`labels`).
@@ -157,6 +160,7 @@ def task_metrics(
         label: integer truth of a classification; -1 where unknown.
         sample: units of the ensemble, from which the error of the ensemble's metric is bootstrapped.
         last: members one by one after the last step.
+        per_draw: how many of these, one after another, make one independent draw.
         inputs: what the predictions are of: the samples as they are, or the mean over their orbits.
     """
     series = [task.metrics(each, target, label, scale) for each in mean]
@@ -172,8 +176,8 @@ def task_metrics(
             ensemble=tuple(each[name] for each in series),
             ensemble_error=_spread([each[name] for each in again]),
             member=float(np.mean([each[name] for each in members])) if members else None,
-            member_error=_spread([each[name] for each in members], len(members)),
-            member_spread=_spread([each[name] for each in members]),
+            member_error=_mean_error([each[name] for each in members], per_draw),
+            member_spread=_spread([each[name] for each in members], per_draw),
             inputs=inputs,
         )
         for name in series[-1]
@@ -192,8 +196,13 @@ def _bootstrapped(sample: Sample | None, step: int, shape: tuple[int, ...]) -> F
     return again.reshape(_BOOTSTRAPS, *shape)
 
 
-def _spread(values: list[float], count: int = 1) -> float | None:
-    return float(np.std(values, ddof=1)) / sqrt(count) if len(values) > 1 else None
+def _spread(values: list[float], per_draw: int = 1) -> float | None:
+    return sqrt(float(member_variance(np.array(values), per_draw))) if len(values) > per_draw else None
+
+
+def _mean_error(values: list[float], per_draw: int) -> float | None:
+    draws = np.reshape(values, (-1, per_draw)).mean(axis=1)
+    return float(np.std(draws, ddof=1)) / sqrt(len(draws)) if len(draws) > 1 else None
 
 
 def _changes(metric: TaskMetrics) -> dict[str, str]:

@@ -33,7 +33,7 @@ class Trajectory(PairFinding):
             "trajectories",
             "Predictions of single points",
             "In the units of training.",
-            ("split", "sample", "output", "steps", "mean_a", "spread_a", "mean_b", "spread_b")
+            ("split", "sample", "output", "steps", "mean_a", "spread_a", "error_a", "mean_b", "spread_b", "error_b")
             + ("mu", "mu_spread_a", "mu_spread_b", "target"),
             on_page=False,
         ),
@@ -53,10 +53,13 @@ class Trajectory(PairFinding):
     target: Annotated[float | None, column("Target", number)]
     steps: Annotated[Counts, STEPS]
     mean_a: Annotated[Series, column("mean augmented", number, "mean_augmented")]
-    # standard deviation over members; divide by sqrt(members) for the error of the mean
+    # standard deviation of one member
     spread_a: Annotated[Series, column("spread augmented", number, "spread_augmented")]
+    # standard error of the mean; not the spread over the root of the members where these are antithetic
+    error_a: Annotated[Series, column("error augmented", number, "error_augmented")]
     mean_b: Annotated[Series, column("mean GCNN", number, "mean_gcnn")]
     spread_b: Annotated[Series, column("spread GCNN", number, "spread_gcnn")]
+    error_b: Annotated[Series, column("error GCNN", number, "error_gcnn")]
     mu: Annotated[Series | None, column("mean of theory", number)]
     # predicted standard deviation over members (kernel "plain", kernel "group")
     mu_spread_a: Annotated[Series | None, column("its spread, plain kernel", number, "mu_spread_plain")]
@@ -85,8 +88,10 @@ class Trajectory(PairFinding):
                 steps=run.steps,
                 mean_a=series(augmented.mean[:, place, output]),
                 spread_a=series(np.sqrt(augmented.variance[:, place, output])),
+                error_a=series(np.sqrt(augmented.mean_variance[:, place, output])),
                 mean_b=series(gcnn.mean[:, place, output]),
                 spread_b=series(np.sqrt(gcnn.variance[:, place, output])),
+                error_b=series(np.sqrt(gcnn.mean_variance[:, place, output])),
                 mu=None if mu is None else series(mu[:, index, output]),
                 mu_spread_a=None if deviation_a is None else series(deviation_a[:, index]),
                 mu_spread_b=None if deviation_b is None else series(deviation_b[:, index]),
@@ -103,7 +108,7 @@ class Trajectory(PairFinding):
         rows = -(-len(points) // 2)
         figure, axes = new_figure(1.45 * rows + 0.65, rows, 2 if len(points) > 1 else 1, sharex=True)
         for panel, point in zip(axes, points, strict=False):
-            _draw_point(panel, point, pair)
+            _draw_point(panel, point)
         for panel in axes[len(points) :]:
             panel.set_visible(False)
         for panel in axes[:-2]:
@@ -113,11 +118,12 @@ class Trajectory(PairFinding):
         return figure
 
 
-def _draw_point(axes: "Axes", point: Trajectory, pair: PairAnalysis) -> None:
+def _draw_point(axes: "Axes", point: Trajectory) -> None:
     from eqntk_cli.report.paper.canvas import line, shown, steps_axis
 
-    _draw_ensemble(axes, point, point.mean_a, point.spread_a, pair.test.members_a, look_of("augmented_ensemble"))
-    _draw_ensemble(axes, point, point.mean_b, point.spread_b, pair.test.members_b, look_of("gcnn_ensemble"))
+    augmented, gcnn = (point.mean_a, point.spread_a, point.error_a), (point.mean_b, point.spread_b, point.error_b)
+    _draw_ensemble(axes, point.steps, *augmented, look_of("augmented_ensemble"))
+    _draw_ensemble(axes, point.steps, *gcnn, look_of("gcnn_ensemble"))
     if point.mu is not None:
         look = look_of("ntk")
         line(
@@ -140,13 +146,10 @@ def _draw_point(axes: "Axes", point: Trajectory, pair: PairAnalysis) -> None:
     steps_axis(axes, point.steps)
 
 
-def _draw_ensemble(
-    axes: "Axes", point: Trajectory, mean: Series, spread: Series, members: int | None, look: Look
-) -> None:
+def _draw_ensemble(axes: "Axes", steps: Counts, mean: Series, spread: Series, error: Series, look: Look) -> None:
     from eqntk_cli.report.paper.canvas import band, line
 
-    centre, width = np.array(mean, dtype=float), np.array(spread, dtype=float)
-    error = 2 * width / np.sqrt(members or 1)
-    band(axes, point.steps, centre - width, centre + width, look, 0.10)
-    band(axes, point.steps, centre - error, centre + error, look, 0.30)
-    line(axes, point.steps, centre, look, markersize=2.4, linewidth=1.0)
+    centre, wide, narrow = (np.array(values, dtype=float) for values in (mean, spread, error))
+    band(axes, steps, centre - wide, centre + wide, look, 0.10)
+    band(axes, steps, centre - 2 * narrow, centre + 2 * narrow, look, 0.30)
+    line(axes, steps, centre, look, markersize=2.4, linewidth=1.0)

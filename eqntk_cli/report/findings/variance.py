@@ -3,7 +3,8 @@
 Only the means of the two ensembles agree; their variances differ, and the infinite-width covariance predicts each. The
 covariance S_t(x, x') of the theory is the same for every output, so its diagonal is compared with the variance over
 members averaged over outputs. The error of the measured variance comes from the scatter of the members' squared
-deviations, which makes no use of normality and counts points that move together only once.
+deviations, which makes no use of normality and counts points that move together only once; antithetic members are not
+independent of each other, so there it comes from the scatter of their pairs.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -148,7 +149,7 @@ def compare_variance(
         labels: model, kernel and split.
         steps: recorded steps.
         sample: the units of the ensemble at these samples, for the errors.
-        measured: variance over all members.
+        measured: variance of a single member, from all of them.
         predicted: diagonal of the predicted covariance.
     """
     errors = [_errors(sample, step, measured.shape[2])[0] for step in range(len(steps))]
@@ -176,8 +177,8 @@ def compare_variance(
 
 def _errors(sample: Sample, step: int, outputs: int) -> tuple[float, Float[np.ndarray, " sample"]]:
     """Standard error of the variance averaged over all points, and of that of each sample."""
-    units, batch = sample.units, sample.members / sample.units
-    # a unit of b members has the variance divided by b; b units' worth of members make the error smaller by b^(1/2)
+    units, batch = sample.units, sample.draws / sample.units
+    # a unit of b draws has the variance divided by b; b units' worth of draws make the error smaller by b^(1/2)
     factor = batch * sqrt(units) / (units - 1) / sqrt(batch)
     total, each, count = np.zeros(units), [], 0
     for squares in _squares(sample, step, outputs):
@@ -188,10 +189,15 @@ def _errors(sample: Sample, step: int, outputs: int) -> tuple[float, Float[np.nd
 
 
 def _squares(sample: Sample, step: int, outputs: int) -> Iterator[Float[np.ndarray, "unit sample"]]:
-    """Squared deviations of the units from their mean, averaged over outputs, some samples at a time."""
+    """Squared deviations of the units from their mean, averaged over outputs, some samples at a time.
+
+    Of a pair of antithetic members, the mean of the squared deviations of both, ((f - m)^2 + (f' - m)^2) / 2.
+    """
     for start in range(0, sample.points, _SAMPLES * outputs):
-        slab = sample.slab(step, start, min(start + _SAMPLES * outputs, sample.points)).astype(np.float64)
+        stop = min(start + _SAMPLES * outputs, sample.points)
+        slab, half = sample.slab(step, start, stop).astype(np.float64), sample.half(step, start, stop)
         squares = np.square(slab - slab.mean(axis=0))
+        squares += 0 if half is None else np.square(half, dtype=np.float64)
         yield squares.reshape(len(squares), -1, outputs).mean(axis=2)
 
 

@@ -6,6 +6,7 @@ weights were drawn otherwise (other precision, other version of a library) would
 """
 
 import numpy as np
+from jaxtyping import Float
 
 from eqntk_cli.errors import DataError
 from eqntk_cli.report.read.reduce import IDENTITY, SYMMETRISED, Reduced
@@ -51,7 +52,13 @@ def _relative_distance(a: Sample, b: Sample) -> float:
     """RMS(a - b) / RMS of both at the first recorded step, over units and points; 0 where both are zero."""
     apart = size = 0.0
     for start, stop in point_blocks(a.points):
-        one, other = (sample.slab(0, start, stop).astype(np.float64) for sample in (a, b))
+        one, other = (_members(sample, start, stop) for sample in (a, b))
         apart += float(np.sum((one - other) ** 2))
         size += float(np.sum(one**2) + np.sum(other**2)) / 2
     return float(np.sqrt(apart / size)) if size > 0 else 0.0
+
+
+def _members(sample: Sample, start: int, stop: int) -> Float[np.ndarray, "row point"]:
+    """Units at the first step, and the halves of antithetic pairs, in which all of f_0 is."""
+    rows = [sample.slab(0, start, stop), sample.half(0, start, stop)]
+    return np.concatenate([row.astype(np.float64) for row in rows if row is not None])

@@ -1,8 +1,8 @@
 """One pass over the predictions of an ensemble: moments over members, and units for the tests in a scratch folder.
 
 Blocks of members come in one after another and are forgotten. What stays in memory grows with steps x elements x
-points only; the units (members, or averages of batches of them) go to files, one per split and kind, from which the
-tests read slabs.
+points only; the units (see `read.units`, or averages of batches of them) go to files, one per split and kind, from
+which the tests read slabs.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from eqntk_cli.report.read.runs import SPLITS, Run
+from eqntk_cli.report.read.units import halves, members_per_unit, units
 from eqntk_cli.report.statistics.samples import batch_size
 
 IDENTITY = "identity"  # f(x)
@@ -22,11 +23,17 @@ _KEPT = 200  # members whose last predictions are kept one by one, for metrics o
 
 @dataclass(frozen=True)
 class StoredSample:
-    """A sample (see `statistics.samples`) in a file (step, unit, point)."""
+    """A sample (see `statistics.samples`) in a file (step, unit, point), and its halves in another."""
 
     path: Path
     shape: tuple[int, int, int]
     members: int
+    halves: Path | None = None
+
+    @property
+    def draws(self) -> int:
+        """How many independent draws were averaged."""
+        return self.members if self.halves is None else self.members // 2
 
     @property
     def units(self) -> int:
@@ -40,8 +47,11 @@ class StoredSample:
 
     def slab(self, step: int, start: int, stop: int) -> Float[np.ndarray, "unit point"]:
         """The units at the points start, ..., stop - 1 after the step with this index."""
-        # mapped for this moment only, so that pages do not pile up in memory
-        return np.array(np.load(self.path, mmap_mode="r")[step, :, start:stop])
+        return _slab(self.path, step, start, stop)
+
+    def half(self, step: int, start: int, stop: int) -> Float[np.ndarray, "unit point"] | None:
+        """Half the differences inside antithetic pairs, averaged like the units; None of independent members."""
+        return None if self.halves is None else _slab(self.halves, step, start, stop)
 
 
 @dataclass(frozen=True)
@@ -51,12 +61,19 @@ class Reduced:
     run: Run
     members: tuple[int, ...]
     mean: Float[np.ndarray, "step sample output"]  # over members, of f(x)
-    variance: Float[np.ndarray, "step sample output"]
+    variance: Float[np.ndarray, "step sample output"]  # of a single member
+    mean_variance: Float[np.ndarray, "step sample output"]  # of that mean: variance over draws / draws
     orbit_mean: Float[np.ndarray, "step element sample output"]  # over members, of f(g x)
     orbit_variance: Float[np.ndarray, "step sample output"]  # mean over members of Var_g f(g x)
+    draw_orbit_variance: Float[np.ndarray, "step sample output"]  # the same of a draw: the mean over its members
     last: Float[np.ndarray, "member sample output"]  # the first members after the last step
     first_orbit: Float[np.ndarray, "element sample output"]  # the first member after the last step
     samples: dict[tuple[str, str], StoredSample]  # by split and kind
+
+    @property
+    def draws(self) -> int:
+        """How many independent draws there are: the members, or their antithetic pairs."""
+        return len(self.members) // members_per_unit(self.run.record)
 
     @property
     def compared(self) -> str:
@@ -97,14 +114,10 @@ def reduce_run(run: Run, members: Sequence[int], scratch: Path, *, symmetrise: b
             last.append(plain[:room, -1].copy())
         if first_orbit is None:
             first_orbit = values[0, -1].copy()
-    mean, variance, orbit_mean, orbit_variance = sums.results()
     return Reduced(
         run=run,
         members=tuple(members),
-        mean=mean,
-        variance=variance,
-        orbit_mean=orbit_mean,
-        orbit_variance=orbit_variance,
+        **sums.results(),
         last=np.concatenate(last),
         first_orbit=np.asarray(first_orbit),
         samples=writer.samples(),
@@ -117,11 +130,15 @@ class _Moments:
     def __init__(self, run: Run) -> None:
         sizes = run.data.sizes
         steps, elements, points = sizes["step"], sizes["element"], (sizes["sample"], sizes["output"])
+        self._record = run.record
         self._count = 0
         self._mean = np.zeros((steps, *points))
         self._squares = np.zeros((steps, *points))  # sum over members of (f - mean)^2
         self._orbit = np.zeros((steps, elements, *points))
         self._along = np.zeros((steps, *points))
+        # the same over draws, which are the members themselves unless these are antithetic
+        self._draw_squares = np.zeros((steps, *points)) if run.record.antithetic else self._squares
+        self._draw_along = np.zeros((steps, *points)) if run.record.antithetic else self._along
 
     def add(
         self,
@@ -134,59 +151,103 @@ class _Moments:
         for step in range(len(self._mean)):
             mean = plain[:, step].mean(axis=0, dtype=np.float64)
             gap = mean - self._mean[step]
-            inside = np.square(plain[:, step] - mean.astype(plain.dtype)).sum(axis=0, dtype=np.float64)
-            self._squares[step] += inside + gap**2 * (count * new / total)
+            self._squares[step] += _inside(plain[:, step], mean) + gap**2 * (count * new / total)
+            if self._record.antithetic:
+                pairs, between = units(plain[:, step], self._record), count * new / total / 2
+                self._draw_squares[step] += _inside(pairs, mean) + gap**2 * between
             self._mean[step] += gap * (new / total)
             orbit = values[:, step].mean(axis=0, dtype=np.float64)
             self._orbit[step] += (orbit - self._orbit[step]) * (new / total)
             if values.shape[2] > 1:
-                along = values[:, step].var(axis=1, dtype=np.float64).mean(axis=0)
-                self._along[step] += (along - self._along[step]) * (new / total)
+                self._along[step] += (_along(values[:, step]) - self._along[step]) * (new / total)
+                if self._record.antithetic:
+                    along = _along(units(values[:, step], self._record))
+                    self._draw_along[step] += (along - self._draw_along[step]) * (new / total)
         self._count = total
 
-    def results(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Mean, variance over members, mean along the orbit, mean over members of the variance along the orbit."""
-        return self._mean, self._squares / (self._count - 1), self._orbit, self._along
+    def results(self) -> dict[str, Float[np.ndarray, "..."]]:
+        """The moments by the names that they have in `Reduced`; for the variance see `statistics.member_variance`."""
+        draws = self._count // members_per_unit(self._record)
+        mean_variance = self._draw_squares / (draws - 1) / draws
+        return {
+            "mean": self._mean,
+            "variance": self._squares / self._count + mean_variance,
+            "mean_variance": mean_variance,
+            "orbit_mean": self._orbit,
+            "orbit_variance": self._along,
+            "draw_orbit_variance": self._draw_along,
+        }
 
 
 class _UnitWriter:
-    """Averages batches of members and writes them to files."""
+    """Averages batches of draws and writes them, and the halves of antithetic pairs, to files."""
 
     def __init__(self, run: Run, members: int, scratch: Path, kinds: tuple[str, ...]) -> None:
-        self._batch = batch_size(members)
-        self._units, self._members = members // self._batch, members
+        self._record = run.record
+        draws = members // members_per_unit(run.record)
+        self._batch = batch_size(draws)
+        self._units = draws // self._batch
         self._places = {split: run.samples_of(split) for split in SPLITS}
         self._places = {split: places for split, places in self._places.items() if len(places)}
-        self._seen = dict.fromkeys(kinds, 0)
-        self._pending: dict[str, np.ndarray] = {}
+        self._seen: dict[Path, int] = {}
+        self._pending: dict[Path, np.ndarray] = {}
         sizes = run.data.sizes
         self._files: dict[tuple[str, str], StoredSample] = {}
         for kind in kinds:
             for split, places in self._places.items():
                 shape = (sizes["step"], self._units, len(places) * sizes["output"])
-                path = scratch / f"{split}-{kind}.npy"
-                np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
-                self._files[split, kind] = StoredSample(path, shape, self._units * self._batch)
+                paths = [scratch / f"{split}-{kind}.npy"]
+                paths += [scratch / f"{split}-{kind}-half.npy"] if run.record.antithetic else []
+                for path in paths:
+                    np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+                members_kept = self._units * self._batch * members_per_unit(run.record)
+                self._files[split, kind] = StoredSample(paths[0], shape, members_kept, *paths[1:])
 
     def add(self, kind: str, values: Float[np.ndarray, "member step sample output"]) -> None:
-        """Take members in; whole batches are written, the rest waits for the next block."""
-        waiting = self._pending.pop(kind, None)
-        values = values if waiting is None else np.concatenate([waiting, values])
-        first = self._seen[kind]
-        count = min(len(values) // self._batch, self._units - first)
-        if count < len(values) / self._batch:
-            self._pending[kind] = values[count * self._batch :].copy()
-        self._seen[kind] += count
+        """Take members in, without splitting a pair."""
+        half = halves(values, self._record)
+        draws = units(values, self._record)
+        for split, places in self._places.items():
+            sample = self._files[split, kind]
+            self._append(sample.path, draws[:, :, places])
+            if sample.halves is not None and half is not None:
+                self._append(sample.halves, half[:, :, places])
+
+    def _append(self, path: Path, draws: Float[np.ndarray, "draw step sample output"]) -> None:
+        """Whole batches are written, the rest waits for the next block."""
+        waiting = self._pending.pop(path, None)
+        draws = draws if waiting is None else np.concatenate([waiting, draws])
+        first = self._seen.get(path, 0)
+        count = min(len(draws) // self._batch, self._units - first)
+        if count < len(draws) / self._batch:
+            self._pending[path] = draws[count * self._batch :].copy()
+        self._seen[path] = first + count
         if count == 0:
             return
-        taken = values[: count * self._batch]
-        batches = taken.reshape(count, self._batch, *values.shape[1:])
-        units = taken if self._batch == 1 else batches.mean(axis=1, dtype=np.float64)
-        for split, places in self._places.items():
-            file = np.load(self._files[split, kind].path, mmap_mode="r+")
-            file[:, first : first + count] = np.moveaxis(units[:, :, places].reshape(*units.shape[:2], -1), 0, 1)
-            del file  # unmaps
+        taken = draws[: count * self._batch]
+        batches = taken.reshape(count, self._batch, *draws.shape[1:])
+        averages = taken if self._batch == 1 else batches.mean(axis=1, dtype=np.float64)
+        file = np.load(path, mmap_mode="r+")
+        file[:, first : first + count] = np.moveaxis(averages.reshape(*averages.shape[:2], -1), 0, 1)
+        del file  # unmaps
 
     def samples(self) -> dict[tuple[str, str], StoredSample]:
         """The finished samples."""
         return self._files
+
+
+def _slab(path: Path, step: int, start: int, stop: int) -> Float[np.ndarray, "unit point"]:
+    # mapped for this moment only, so that pages do not pile up in memory
+    return np.array(np.load(path, mmap_mode="r")[step, :, start:stop])
+
+
+def _inside(
+    values: Float[np.ndarray, "draw sample output"], mean: Float[np.ndarray, "sample output"]
+) -> Float[np.ndarray, "sample output"]:
+    """Sum of the squares about the mean."""
+    return np.square(values - mean.astype(values.dtype)).sum(axis=0, dtype=np.float64)
+
+
+def _along(values: Float[np.ndarray, "draw element sample output"]) -> Float[np.ndarray, "sample output"]:
+    """Mean over draws of the variance along the orbit."""
+    return values.var(axis=1, dtype=np.float64).mean(axis=0)

@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from eqntk_cli.errors import DataError, NumericalError, StorageError
 from eqntk_cli.files.digest import bytes_digest
 from eqntk_cli.report.read.remote import download, is_remote
+from eqntk_cli.report.read.units import members_per_unit
 from eqntk_cli.runs.contents import CONFIG_FILE, RECORD_FILE
 from eqntk_cli.runs.integrity import config_edited, damages
 from eqntk_cli.runs.listing import list_runs
@@ -216,7 +217,7 @@ def _unchanged(run: Run) -> Run:
 
 
 def _complete(run: Run) -> Run:
-    """The run if it may enter a report as it is: done, or broken off with at least two members."""
+    """The run if it may enter a report as it is: done, or broken off with at least two draws of its law."""
     state, record = run.record.state, run.record
     if state == "running":
         raise StorageError(
@@ -225,10 +226,16 @@ def _complete(run: Run) -> Run:
         )
     if state == "failed":
         raise StorageError(f"run {run.folder} has failed ({record.error}); leave it out or resume it.")
-    if run.is_ensemble and record.members_done < 2:
-        raise DataError(f"run {run.folder} has {record.members_done} complete members; at least 2 are needed.")
+    if run.is_ensemble and record.members_done < _fewest(record):
+        done = record.members_done
+        raise DataError(f"run {run.folder} has {done} complete members; at least {_fewest(record)} are needed.")
     return run
 
 
 def _has_something(run: Run) -> bool:
-    return run.record.members_done >= 2 if run.is_ensemble else run.record.state == "done"
+    return run.record.members_done >= _fewest(run.record) if run.is_ensemble else run.record.state == "done"
+
+
+def _fewest(record: Record) -> int:
+    """Members without which there is no spread over independent draws."""
+    return 2 * members_per_unit(record)

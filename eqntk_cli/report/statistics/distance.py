@@ -54,6 +54,7 @@ class DistanceSums:
         self._gram = np.zeros((total, total))
         self._squared = self._points = 0.0
         self._along = np.zeros(total)
+        self._halves = np.zeros(total)
 
     def add(
         self, a: Float[np.ndarray, "unit point"], b: Float[np.ndarray, "unit2 point"] | None = None
@@ -71,8 +72,23 @@ class DistanceSums:
         self._points += mean.size
         return mean
 
-    def result(self, members_a: int, members_b: int | None, reference_squared: float) -> Distance:
-        """The distance over all points taken in."""
+    def add_halves(
+        self, a: Float[np.ndarray, "unit point"] | None, b: Float[np.ndarray, "unit2 point"] | None = None
+    ) -> None:
+        """Take in half the differences inside antithetic pairs at the same points; None of independent members."""
+        units_a = self._units[0]
+        for half, own in ((a, slice(0, units_a)), (b, slice(units_a, None))):
+            if half is not None:
+                self._halves[own] += np.square(half, dtype=np.float64).sum(axis=1)
+
+    def result(self, draws_a: int, draws_b: int | None, reference_squared: float) -> Distance:
+        """The distance over all points taken in.
+
+        Args:
+            draws_a: independent draws that were averaged over all units of a: members, or antithetic pairs.
+            draws_b: the same of b.
+            reference_squared: RMS^2 of the common mean.
+        """
         gram, points = self._gram / self._points, self._points
         squared = self._squared / points
         values, vectors = np.linalg.eigh(gram)
@@ -81,13 +97,16 @@ class DistanceSums:
         units_a, units_b = self._units
         share = float(np.sum(vectors[:units_a, -1] ** 2))
         inverse = share**2 / (units_a - 1) + (0.0 if units_b is None else (1 - share) ** 2 / (units_b - 1))
+        # one member: the variance of a draw, and inside a pair of antithetic members the mean square of the halves
         spread = np.diag(gram)
-        member, error = members_a * spread[:units_a].sum(), members_a * _sum_error(spread[:units_a])
-        if units_b is None:
+        of_a = draws_a * (spread[:units_a] + self._halves[:units_a] / (units_a**2 * points))
+        member, error = of_a.sum(), _sum_error(of_a)
+        if units_b is None or draws_b is None:
             member += squared - trace  # the differences themselves, not only their scatter
         else:
-            member += (members_b or 0) * spread[units_a:].sum()
-            error = float(np.hypot(error, (members_b or 0) * _sum_error(spread[units_a:])))
+            of_b = draws_b * (spread[units_a:] + self._halves[units_a:] / (units_b**2 * points))
+            member += of_b.sum()
+            error = float(np.hypot(error, _sum_error(of_b)))
         return Distance(
             squared=squared,
             floor_squared=trace,

@@ -1,9 +1,9 @@
 """Samples of functions: what the tests see of an ensemble, one slab (units x points at one step) at a time.
 
-A unit is what the tests treat as one independent draw: a member, or, in ensembles of more than `MAX_UNITS`
-members, the average of a batch of them. Batches of equal size are again independent and alike, with the same mean
-and the variance divided by their size, so the tests stay valid while their cost no longer grows with the members.
-A point is one pair (sample, output).
+A unit is what the tests treat as one independent draw: a member, or the mean of a pair of antithetic members, or, of
+more than `MAX_UNITS` such draws, the average of a batch of them. Batches of equal size are again independent and
+alike, with the same mean and the variance divided by their size, so the tests stay valid while their cost no longer
+grows with the members. A point is one pair (sample, output).
 """
 
 from collections.abc import Iterator
@@ -26,6 +26,10 @@ class Sample(Protocol):
         """How many members were averaged over all units."""
 
     @property
+    def draws(self) -> int:
+        """How many independent draws were averaged over all units: the members, or their antithetic pairs."""
+
+    @property
     def units(self) -> int:
         """How many independent draws there are."""
 
@@ -36,6 +40,12 @@ class Sample(Protocol):
     def slab(self, step: int, start: int, stop: int) -> Float[np.ndarray, "unit point"]:
         """The units at the points start, ..., stop - 1 after the step with this index."""
 
+    def half(self, step: int, start: int, stop: int) -> Float[np.ndarray, "unit point"] | None:
+        """Half the differences inside antithetic pairs, averaged like the units; None of independent members.
+
+        Their mean is zero; a single member has the variance of a draw plus the mean square of these.
+        """
+
 
 @dataclass(frozen=True)
 class ArraySample:
@@ -43,6 +53,12 @@ class ArraySample:
 
     values: Float[np.ndarray, "step unit point"]
     members: int
+    halves: Float[np.ndarray, "step unit point"] | None = None
+
+    @property
+    def draws(self) -> int:
+        """How many independent draws were averaged."""
+        return self.members if self.halves is None else self.members // 2
 
     @property
     def units(self) -> int:
@@ -58,10 +74,24 @@ class ArraySample:
         """The units at the points start, ..., stop - 1 after the step with this index."""
         return self.values[step, :, start:stop]
 
+    def half(self, step: int, start: int, stop: int) -> Float[np.ndarray, "unit point"] | None:
+        """Half the differences inside antithetic pairs."""
+        return None if self.halves is None else self.halves[step, :, start:stop]
 
-def batch_size(members: int) -> int:
-    """How many members are averaged into one unit."""
-    return -(-members // MAX_UNITS)
+
+def batch_size(draws: int) -> int:
+    """How many draws are averaged into one unit."""
+    return -(-draws // MAX_UNITS)
+
+
+def member_variance(values: Float[np.ndarray, "member ..."], per_draw: int) -> Float[np.ndarray, "..."]:
+    """The unbiased variance of a single member, from members of which `per_draw` each stand in one independent draw.
+
+    The mean square about the mean of M members is short by the variance of that mean, which the draws give:
+    sum (f - mean)^2 / M + Var(draw means) / draws. For independent members that is the sum over M - 1.
+    """
+    means = values.reshape(-1, per_draw, *values.shape[1:]).mean(axis=1)
+    return values.var(axis=0) + means.var(axis=0, ddof=1) / len(means)
 
 
 def point_blocks(points: int) -> Iterator[tuple[int, int]]:
