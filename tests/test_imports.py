@@ -25,7 +25,8 @@ SEES = {  # what a folder may import from, besides itself
 SEES["models"] = BASE | set(ORDER) | {"targets", "data"}
 SEES["runs"] = SEES["models"] | {"models"}
 SEES["sweeps"] = SEES["runs"] | {"runs"}
-SEES["cli"] = SEES["sweeps"] | {"sweeps", "report"}
+SEES["interface"] = SEES["sweeps"] | {"sweeps", "report"}
+SEES["cli"] = SEES["interface"] | {"interface"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 FOLDERS = {file.relative_to(PACKAGE).parts[0] for file in FILES if file.parent != PACKAGE}
 ALWAYS_LIGHT = ("errors", "files", "progress", "config")  # read by the command line before anything is computed

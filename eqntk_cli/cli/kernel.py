@@ -10,8 +10,8 @@ from eqntk_cli.cli.train import ConfigDir, Settings
 from eqntk_cli.errors import ConfigError, DeviceMemoryError, StorageError
 
 if TYPE_CHECKING:
-    from eqntk_cli.cli.kernel_inputs import KernelInputs
     from eqntk_cli.config.schema import Config
+    from eqntk_cli.interface.inputs import KernelInputs
     from eqntk_cli.kernels.gram.matrix import GramReport
     from eqntk_cli.kernels.pair.base import PairKernel
 
@@ -58,9 +58,9 @@ def kernel(
     from eqntk_cli.cli.going_on import say_loading
 
     say_loading()
-    from eqntk_cli.cli import kernel_inputs
     from eqntk_cli.config.compose import compose
     from eqntk_cli.config.precision import set_precision
+    from eqntk_cli.interface.inputs import from_dataset
 
     if memory is not None and not memory > 0:
         raise ConfigError(f"--memory {memory:g} is not possible; expected a positive number of GiB.")
@@ -72,15 +72,31 @@ def kernel(
     if x1 is not None:
         if columns is not None or targets is not None or rows != "train":
             raise ConfigError("--rows, --columns and --targets choose from a data set; leave them out with --x1.")
-        inputs = kernel_inputs.from_arrays(config, x1, x2)
+        inputs = _from_files(config, x1, x2)
     elif x2 is not None:
         raise ConfigError("--x2 needs --x1; for a data set choose the columns with --columns.")
     else:
-        inputs = kernel_inputs.from_dataset(config, rows, columns)
+        inputs = from_dataset(config, rows, columns)
     if targets is not None:
-        kernel_inputs.save_targets(inputs, targets)
+        _save_targets(inputs, targets)
     pair, report = _computed(inputs, out, dtype, memory, force)
     _told(pair, report, out, as_json)
+
+
+def _from_files(config: "Config", x1: Path, x2: Path | None) -> "KernelInputs":
+    from eqntk_cli.interface.inputs import from_arrays
+    from eqntk_cli.kernels.gram.archive import open_array
+
+    columns = None if x2 is None else open_array(x2)
+    return from_arrays(config, open_array(x1), columns, names=(str(x1), str(x2)))
+
+
+def _save_targets(inputs: "KernelInputs", path: Path) -> None:
+    """Write the targets of the samples along the rows, as `eqntk predict --targets` takes them."""
+    import numpy as np
+
+    with path.open("wb") as file:  # numpy.save would add a suffix to the name
+        np.save(file, inputs.targets)
 
 
 def _overrides(settings: list[str]) -> list[str]:

@@ -2,17 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from eqntk_cli.errors import ConfigError, DiskError, StorageError
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from eqntk_cli.kernels.dynamics.prediction import InfiniteEnsemble
-    from eqntk_cli.kernels.dynamics.spectrum import Schedule
+    from eqntk_cli.interface.kernels import Prediction
 
 
 def predict(
@@ -47,25 +44,21 @@ def predict(
     from eqntk_cli.cli.going_on import say_loading
 
     say_loading()
-    from eqntk_cli.kernels.dynamics.prediction import fit
-    from eqntk_cli.kernels.dynamics.spectrum import describe
+    from eqntk_cli.interface import kernels
     from eqntk_cli.kernels.gram.archive import open_array, read_gram
 
-    schedule = _schedule(steps, step_size, time)
+    clock = _clock(steps, step_size, time)
     if not out.parent.is_dir():
         raise StorageError(f"there is no folder {out.parent} to write {out.name} in; make it first.")
-    values = open_array(targets)
-    noise = ridge if kernel == "nngp" else 0.0
-    ensemble = fit(read_gram(train), values[:, None] if values.ndim == 1 else values, kernel, ridge, target_noise=noise)
-    arrays = _predicted(ensemble, cross, test, schedule)
-    known = describe(ensemble.spectrum)
-    _save(out, {**arrays, "times": _times(schedule), **known})
-    _told(known, out, as_json)
+    of_test = None if test is None else read_gram(test)
+    told = kernels.predict(
+        read_gram(train), read_gram(cross), open_array(targets), test=of_test, kernel=kernel, ridge=ridge, **clock
+    )
+    _save(out, told)
+    _told(told.spectrum, out, as_json)
 
 
-def _schedule(steps: str | None, step_size: float | None, time: str | None) -> "Schedule":
-    from eqntk_cli.kernels.dynamics.spectrum import Schedule
-
+def _clock(steps: str | None, step_size: float | None, time: str | None) -> dict[str, Any]:
     if (steps is None) == (time is None):
         raise ConfigError(
             "give either --steps with --step-size, or --time; for example --steps 1,10,100 --step-size 0.1."
@@ -73,10 +66,10 @@ def _schedule(steps: str | None, step_size: float | None, time: str | None) -> "
     if steps is not None:
         if step_size is None:
             raise ConfigError("--steps needs --step-size; the stability limit 2N/lambda_max is printed by --time 0.")
-        return Schedule(_numbers(steps, "--steps"), step_size)
+        return {"steps": _numbers(steps, "--steps"), "step_size": step_size}
     if step_size is not None:
         raise ConfigError("--step-size belongs to --steps; leave it out with --time, which is gradient flow.")
-    return Schedule(_numbers(time or "", "--time"))
+    return {"time": _numbers(time or "", "--time")}
 
 
 def _numbers(text: str, option: str) -> tuple[float, ...]:
@@ -88,32 +81,16 @@ def _numbers(text: str, option: str) -> tuple[float, ...]:
         ) from error
 
 
-def _predicted(
-    ensemble: "InfiniteEnsemble", cross: Path, test: Path | None, schedule: "Schedule"
-) -> "dict[str, np.ndarray]":
-    from eqntk_cli.kernels.gram.archive import read_gram
-
-    between = read_gram(cross)
-    arrays = {"mean": ensemble.mean(between, schedule)}
-    if test is not None:
-        arrays["covariance"] = ensemble.covariance(between, read_gram(test), schedule)
-    return arrays
-
-
-def _times(schedule: "Schedule") -> "np.ndarray":
-    import numpy as np
-
-    return np.asarray(schedule.times)
-
-
-def _save(out: Path, arrays: "dict[str, np.ndarray | float]") -> None:
+def _save(out: Path, told: "Prediction") -> None:
     import numpy as np
 
     from eqntk_cli.files.atomic import whole_file
 
+    arrays = {"mean": told.mean, "covariance": told.covariance, "times": told.times}
+    kept = {name: array for name, array in arrays.items() if array is not None}
     try:
         with whole_file(out) as file:
-            np.savez(file, allow_pickle=False, **arrays)
+            np.savez(file, allow_pickle=False, **kept, **told.spectrum)
     except DiskError as error:
         raise StorageError(f"{error} Then run the same command again, or choose another --out.") from error
 

@@ -1,11 +1,9 @@
 """Starting the runs of a sweep: a new one, or what is missing in one that is there."""
 
-import shutil
 import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,7 +13,7 @@ from eqntk_cli.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
     from eqntk_cli.config.schema import Config
-    from eqntk_cli.sweeps.expand import Arguments, Job
+    from eqntk_cli.sweeps.expand import Job
     from eqntk_cli.sweeps.manifest import Manifest
 
 Launcher = Literal["basic", "joblib", "slurm"]
@@ -62,47 +60,29 @@ class Way:
 def new_sweep(words: list[str], way: Way, out: Path | None, config_dir: str | None) -> None:
     """Check every run, make the folder, start."""
     from eqntk_cli.cli.sweep_cluster import arrays, check_cluster
-    from eqntk_cli.runs.provenance import command
-    from eqntk_cli.sweeps.expand import expand, parse
-    from eqntk_cli.sweeps.manifest import Manifest, new_folder, write_manifest
+    from eqntk_cli.sweeps.begin import checked, new_manifest, new_sweep_folder, remove_if_unused
 
     launcher = way.launcher or "basic"
-    arguments = parse(words, own_options=config_dir is not None)
-    way.check(launcher, arguments.cluster)
-    experiment, planned = expand(arguments)
-    name = experiment.name if experiment is not None else "sweep"
-    manifest = Manifest(
-        name=name,
-        jobs=tuple(planned),
-        launcher=launcher,
-        created=datetime.now().astimezone().isoformat(timespec="seconds"),
-        command=command(),
-        question=experiment.question if experiment is not None else "",
-        claim=experiment.claim if experiment is not None else "",
-        hydra=way.hydra(),
-        config_dir=None if config_dir is None else str(Path(config_dir).absolute()),
-        cluster=way.cluster or "default",
-        cluster_settings=arguments.cluster,
-    )
-    runs = _checked(manifest)
+    manifest = new_manifest(words, launcher, config_dir, way.hydra(), way.cluster or "default")
+    way.check(launcher, manifest.cluster_settings)
+    runs = checked(manifest)
     if way.dry_run:
         _list(manifest, runs)
         return
     if launcher == "slurm":
         check_cluster(arrays(manifest, runs))
-    folder = new_folder(out if out is not None else Path("runs") / name, stamped=out is None)
-    manifest = replace(manifest, jobs=tuple(_grouped(planned, arguments, folder.name)))
+    folder, manifest = new_sweep_folder(manifest, out)
     try:
-        write_manifest(folder, manifest)
         _start(folder, manifest, manifest.jobs, way)
     except UserError:
-        _remove_if_unused(folder)
+        remove_if_unused(folder)
         raise
 
 
 def resume_sweep(folder: Path, words: list[str], way: Way) -> None:
     """Start what is missing and what nobody is doing; on a cluster, wait for the rest, too."""
     from eqntk_cli.cli.sweep_cluster import arrays, check_cluster
+    from eqntk_cli.sweeps.begin import checked
     from eqntk_cli.sweeps.expand import parse
     from eqntk_cli.sweeps.manifest import read_manifest
     from eqntk_cli.sweeps.status import overview
@@ -123,10 +103,10 @@ def resume_sweep(folder: Path, words: list[str], way: Way) -> None:
         raise ConfigError(f"{found.trouble} Without the queue it is not known what is missing.")
     missing = found.missing()
     if way.dry_run:
-        _list(manifest, _checked(replace(manifest, jobs=tuple(missing))))
+        _list(manifest, checked(replace(manifest, jobs=tuple(missing))))
         return
     if launcher == "slurm" and missing:
-        check_cluster(arrays(manifest, _checked(replace(manifest, jobs=tuple(missing)))))
+        check_cluster(arrays(manifest, checked(replace(manifest, jobs=tuple(missing)))))
     if found.active:
         sys.stderr.write(f"{found.active} runs are in the queue or being made, and are left alone\n")
     _start(folder, manifest, missing, way)
@@ -137,9 +117,10 @@ def _start(folder: Path, manifest: "Manifest", jobs: Sequence["Job"], way: Way) 
         _run_here(folder, manifest, jobs)
         return
     from eqntk_cli.cli.sweep_cluster import arrays, follow, leave, submit
+    from eqntk_cli.sweeps.begin import checked
 
     if jobs:
-        submit(folder, manifest, arrays(manifest, _checked(replace(manifest, jobs=tuple(jobs)))))
+        submit(folder, manifest, arrays(manifest, checked(replace(manifest, jobs=tuple(jobs)))))
     if way.detach:
         leave(folder)
     else:
@@ -164,26 +145,6 @@ def _run_here(folder: Path, manifest: "Manifest", jobs: Sequence["Job"]) -> None
         raise typer.Exit(2 if all(isinstance(error, UserError) for _, error in failed) else 1)
 
 
-def _checked(manifest: "Manifest") -> list[tuple["Job", "Config"]]:
-    """Every run with its settings, composed and checked before the first one starts.
-
-    Raises:
-        ConfigError: names the run.
-    """
-    from eqntk_cli.architectures.checks import check
-    from eqntk_cli.config.compose import compose
-
-    runs = []
-    for job in manifest.jobs:
-        try:
-            config = compose(list(job.overrides), manifest.config_dir)
-            check(config)
-        except ConfigError as error:
-            raise ConfigError(f"run {job.folder}: {error}" if len(manifest.jobs) > 1 else str(error)) from error
-        runs.append((job, config))
-    return runs
-
-
 def _list(manifest: "Manifest", runs: Sequence[tuple["Job", "Config"]]) -> None:
     from eqntk_cli.cli.sweep_cluster import arrays, listed
 
@@ -195,19 +156,3 @@ def _list(manifest: "Manifest", runs: Sequence[tuple["Job", "Config"]]) -> None:
             typer.echo(f"{job.folder}: {' '.join(job.overrides)}")
     what = "submitted" if manifest.launcher == "slurm" else "run"
     typer.echo(f"{len(runs)} runs, all settings legal; nothing was {what}")
-
-
-def _grouped(jobs: Sequence["Job"], arguments: "Arguments", name: str) -> list["Job"]:
-    """The jobs with the sweep as their group in the mirror, unless the user has named one."""
-    if "tracking.group" in arguments.constants or "tracking.group" in arguments.grid:
-        return list(jobs)
-    return [replace(job, overrides=(*job.overrides, f"tracking.group={name}")) for job in jobs]
-
-
-def _remove_if_unused(folder: Path) -> None:
-    """Remove the folder of a sweep of which nothing was queued and no run was begun."""
-    from eqntk_cli.runs.contents import RECORD_FILE
-    from eqntk_cli.sweeps.submissions import read_arrays
-
-    if not any(folder.glob(f"*/{RECORD_FILE}")) and not read_arrays(folder):
-        shutil.rmtree(folder)

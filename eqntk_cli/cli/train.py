@@ -9,7 +9,7 @@ import typer
 
 from eqntk_cli.cli.completion import complete_setting
 from eqntk_cli.cli.going_on import going_on, say_loading
-from eqntk_cli.errors import ConfigError, StorageError
+from eqntk_cli.errors import ConfigError
 
 if TYPE_CHECKING:
     from eqntk_cli.config.schema import Config
@@ -110,16 +110,9 @@ def _train(arguments: list[str]) -> None:
 
 def _train_in(folder: Path, overrides: list[str], config_dir: str | None) -> None:
     """Run in a folder of the user's choice: a new or empty one, or that of a run with the same settings."""
-    from eqntk_cli.architectures.checks import check
-    from eqntk_cli.config.compose import compose
+    from eqntk_cli.interface.runs import settings_of_run
 
-    if folder.exists() and not folder.is_dir():
-        raise StorageError(f"--out {folder} is a file; give a folder.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "record.json").exists():
-        raise StorageError(f"--out {folder} holds other files and no run; give an empty or a new folder.")
-    config = compose(overrides, config_dir)
-    check(config)
-    _run(config, folder)
+    _run(settings_of_run(folder, overrides, config_dir), folder)
 
 
 def _resume(folder: Path) -> None:

@@ -39,7 +39,7 @@ def run_job(composed: DictConfig) -> Outcome:
     try:
         config = to_config(composed)
         check(config)
-        with _command_line(["eqntk", "train", *hydra.overrides.task]):
+        with recorded_as(["eqntk", "train", *hydra.overrides.task]):
             execute(config, Path(folder))
     except UserError as error:  # else Hydra would print it with a traceback
         return Outcome(folder, error)
@@ -71,7 +71,7 @@ class ClusterJob:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # submitit would only log it
         notice = Notice(folder, slurm.WARNING, self.grace, self._put_back)
         try:
-            with Interrupts(), notice, _command_line(["eqntk", "train", *self.words]):
+            with Interrupts(), notice, recorded_as(["eqntk", "train", *self.words]):
                 check(self.config)
                 execute(self.config, folder)
         except UserError as error:
@@ -114,8 +114,8 @@ def _kind_of_machine() -> str:
 
 
 @contextmanager
-def _command_line(words: list[str]) -> Iterator[None]:
-    """What the record of a job gives as its command: the one that makes this run alone."""
+def recorded_as(words: list[str]) -> Iterator[None]:
+    """The words that a record gives as its command: those that make this run alone."""
     before, sys.argv = sys.argv, words
     try:
         yield

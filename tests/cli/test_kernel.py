@@ -203,7 +203,7 @@ def wrong_files() -> None:
         (("--x1", "nan.npy"), r"nan.npy holds NaN or infinity \(first in row 0\)"),
         (("--x1", "flat.npy"), "expected four axes"),
         (("--x1", "none.npy"), "without any numbers"),
-        (("--x1", "a.npy", "--x2", "other.npy"), r"\(4, 4, 1\), those of --x2 \(6, 6, 1\)"),
+        (("--x1", "a.npy", "--x2", "other.npy"), r"\(4, 4, 1\), those of other.npy \(6, 6, 1\)"),
         (("--x1", "wide.npy", "group=c4"), "square"),
         (("--x1", "a.npy", "group=so3"), "group=so3"),
         (("--x1", "a.npy", "group=c3"), "c3"),

@@ -86,6 +86,30 @@ class InfiniteEnsemble:
             covariance[row] = 0.5 * (covariance[row] + covariance[row].T)
         return covariance
 
+    def variance(
+        self, cross: KernelBlock, prior: Float[np.ndarray, "test"], schedule: Schedule
+    ) -> Float[np.ndarray, "time test"]:
+        """S_t(x, x), the diagonal of `covariance`, without the matrix; `prior` is K(x, x).
+
+        Raises:
+            DataError: the kernels do not belong together.
+            NumericalError: see `Spectrum.progress`.
+        """
+        progress = self.spectrum.progress(schedule)
+        points = self._projected(cross)
+        if np.shape(prior) != (len(points),):
+            raise DataError(
+                f"K(x, x) has shape {np.shape(prior)}; expected {(len(points),)}, one number per row of the kernel "
+                "test x train."
+            )
+        start = self._against_train(cross.nngp, "NNGP") @ self.spectrum.eigenvectors
+        variance = np.empty((len(progress), len(points)))
+        for row, factors in enumerate(progress):
+            response = points * factors
+            spread = np.sum((response @ self._rotated_nngp) * response, axis=1)
+            variance[row] = prior + spread - 2 * np.sum(response * start, axis=1)
+        return np.maximum(variance, 0.0)  # rounding may leave a negative zero where everything is known
+
     @cached_property
     def _rotated_nngp(self) -> Float[np.ndarray, "train train"]:
         # V^T (K + s^2) V, once for all times and points

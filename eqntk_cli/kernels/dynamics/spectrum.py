@@ -11,7 +11,7 @@ steps are stable for eta < 2 N / lambda_max. A ridge R is added to every eigenva
 R/(2N) |theta - theta_0|^2 towards the initialisation, in the units of the kernel itself (an absolute number).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
@@ -91,6 +91,15 @@ class Spectrum:
             return float("inf")
         return self.samples / max(self.resolution, -float(self.eigenvalues[0]), _ZERO)
 
+    def with_ridge(self, ridge: float) -> "Spectrum":
+        """The spectrum of the same kernel with another ridge, without another decomposition.
+
+        Raises:
+            ConfigError: the ridge is negative.
+        """
+        _check_ridge(ridge)
+        return replace(self, eigenvalues=self.eigenvalues + (ridge - self.ridge), ridge=float(ridge))
+
     def progress(self, schedule: Schedule) -> Float[np.ndarray, "time train"]:
         """phi_t(lambda) = (1 - r_t) / lambda of every time and eigenvalue.
 
@@ -139,8 +148,7 @@ def decompose(
         ConfigError: the ridge is negative.
         NumericalError: an entry is not finite, or the eigensolver does not converge.
     """
-    if not 0 <= ridge < np.inf:
-        raise ConfigError(f"ridge={ridge:g} is not possible; expected a number of at least 0.")
+    _check_ridge(ridge)
     if not np.isfinite(kernel).all():
         raise NumericalError("the kernel of the training set holds NaN or infinite entries; expected finite ones only.")
     epsilon = np.finfo(kernel.dtype).eps if relative_error is None else relative_error
@@ -173,6 +181,11 @@ def describe(spectrum: Spectrum) -> dict[str, float]:
         "resolution": spectrum.resolution,
         "ridge": spectrum.ridge,
     }
+
+
+def _check_ridge(ridge: float) -> None:
+    if not 0 <= ridge < np.inf:
+        raise ConfigError(f"ridge={ridge:g} is not possible; expected a number of at least 0.")
 
 
 def _progress(

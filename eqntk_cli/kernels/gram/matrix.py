@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import jax
@@ -20,10 +20,10 @@ from numpy.typing import DTypeLike
 from eqntk_cli.domains.samples import Samples
 from eqntk_cli.kernels.gram.archive import refuse_other_result, write_gram
 from eqntk_cli.kernels.gram.loop import compute
-from eqntk_cli.kernels.gram.program import TileProgram, compile_tiles
+from eqntk_cli.kernels.gram.program import Programs, TileProgram
 from eqntk_cli.kernels.gram.sides import Sides
 from eqntk_cli.kernels.gram.store import TileStore
-from eqntk_cli.kernels.gram.tiles import Tile, TileGrid, mirrored, plan, reflected
+from eqntk_cli.kernels.gram.tiles import Tile, TileGrid, mirrored, plan, reflected, rounded_up
 from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
 from eqntk_cli.progress import Progress, silent
 
@@ -41,12 +41,15 @@ class Engine:
         devices: where to compute, one tile each at a time; None: everywhere.
         precision: float32 or float64, of the computation; None: that of the samples.
         progress: is told the pairs that are done.
+        programs: where compiled programs are kept for later matrices; tiles then have sides from a short list, so
+            that matrices of many sizes share few programs. None: a program serves one matrix.
     """
 
     memory: int | None = None
     devices: Sequence[jax.Device] | None = None
     precision: str | None = None
     progress: Progress = silent
+    programs: Programs | None = None
 
 
 @dataclass(frozen=True)
@@ -242,12 +245,17 @@ def _planned(
     """Tiles within the memory allowed, by the kernel's own word first and the compiler's count then."""
     devices = list(engine.devices or jax.devices())
     memory = engine.memory or _default_memory(devices[0])
+    programs = engine.programs if engine.programs is not None else Programs()
     if cut is not None:
-        return cut, compile_tiles(kernel, *sides.tile(cut, Tile(0, 0)), devices)
+        return cut, programs.get(kernel, *sides.tile(cut, Tile(0, 0)), devices)
     per_pair = kernel.bytes_per_pair(*sides.single())
+    rows, columns = sides.rows, sides.columns
+    if engine.programs is not None:
+        rows, columns = rounded_up(rows), rounded_up(columns)
     for _ in range(_TRIES):
-        grid = plan(sides.rows, sides.columns, sides.symmetric, per_pair, memory, len(devices), sides.inverse)
-        program = compile_tiles(kernel, *sides.tile(grid, Tile(0, 0)), devices)
+        grid = plan(rows, columns, sides.symmetric, per_pair, memory, len(devices), sides.inverse)
+        grid = replace(grid, rows=sides.rows, columns=sides.columns)
+        program = programs.get(kernel, *sides.tile(grid, Tile(0, 0)), devices)
         pairs = grid.tile_rows * grid.tile_columns
         if program.bytes_per_tile <= memory or pairs == 1:
             break

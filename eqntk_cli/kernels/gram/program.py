@@ -8,6 +8,7 @@ repeats its last tile.
 import re
 import resource
 import time
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,32 @@ def compile_tiles(
         ) from error
     seconds = time.perf_counter() - start
     return TileProgram(len(chosen), _bytes(compiled), seconds, compiled, placed)
+
+
+class Programs:
+    """Compiled programs that are kept for the next matrices of the same kernel; the least used ones are forgotten.
+
+    A program belongs to a kernel as an object, to shapes and types, and to devices.
+    """
+
+    def __init__(self, at_most: int = 64) -> None:
+        self._at_most = at_most
+        self._programs: OrderedDict[tuple[Any, ...], TileProgram] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._programs)
+
+    def get(self, kernel: PairKernel, x1: Samples, x2: Samples, devices: Sequence[jax.Device]) -> TileProgram:
+        """The program of `compile_tiles`, compiled once."""
+        leaves = (*jax.tree.leaves(x1), None, *jax.tree.leaves(x2))
+        shapes = tuple(None if leaf is None else jax.typeof(leaf) for leaf in leaves)
+        key = (kernel, shapes, tuple(devices))
+        if key not in self._programs:
+            self._programs[key] = compile_tiles(kernel, x1, x2, devices)
+        self._programs.move_to_end(key)
+        while len(self._programs) > self._at_most:
+            self._programs.popitem(last=False)
+        return self._programs[key]
 
 
 def peak_bytes() -> int:

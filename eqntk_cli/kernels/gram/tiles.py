@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 
 _LARGEST_SIDE = 4096  # samples; beyond this nothing is gained and progress becomes coarse
 _SYMMETRIC_SPLIT = 4  # rows of tiles at least, since a diagonal tile computes its pairs twice
+_FEWEST, _FEW = 8, 64  # samples; between them tiles of a shared program double in size
 _WORTH_SPLITTING = 32  # samples; smaller symmetric matrices are one tile
 
 
@@ -129,6 +130,14 @@ def plan(
         pairs = grid.tile_rows * grid.tile_columns // 2
         grid = _fit(rows, columns, symmetric, pairs)
     return replace(grid, inverse=tuple(inverse))
+
+
+def rounded_up(samples: int) -> int:
+    """The next of few numbers that is at least `samples`: powers of two up to 64, then eight per doubling."""
+    if samples <= _FEW:
+        return max(_FEWEST, 1 << (samples - 1).bit_length())
+    step = 1 << ((samples - 1).bit_length() - 4)
+    return -(-samples // step) * step
 
 
 def reflected(values: Float[np.ndarray, "row column"], inverse: Sequence[int]) -> Float[np.ndarray, "row2 column2"]:

@@ -1,19 +1,18 @@
-"""What `eqntk kernel` computes on: arrays from files, or the samples of a data set, with their domain.
+"""What a kernel is computed on: arrays, or the samples of a data set, with their domain.
 
 Images are (n, H, W, C) for architecture=mlp and cnn; signals on the sphere (n, 2L, 2L-1, C), on the equiangular grid of
 `eqntk_cli.domains.equiangular`, for architecture=spherical_mlp. Arrays enter as they are, without normalisation.
 """
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 
 from eqntk_cli.architectures.checks import check, check_network
 from eqntk_cli.config.schema import Config
 from eqntk_cli.errors import DataError
-from eqntk_cli.kernels.gram.archive import open_array
 
 _SPHERICAL = "spherical_mlp"
 
@@ -29,18 +28,24 @@ class KernelInputs:
     targets: Any = None
 
 
-def from_arrays(config: Config, x1: Path, x2: Path | None) -> KernelInputs:
-    """The samples of one or two npy files.
+def from_arrays(
+    config: Config,
+    x1: Shaped[np.ndarray, "..."],
+    x2: Shaped[np.ndarray, "..."] | None = None,
+    names: tuple[str, str] = ("x1", "x2"),
+) -> KernelInputs:
+    """The samples of one or two arrays, which messages call by these names.
 
     Raises:
         ConfigError: group and architecture do not go together.
-        DataError: a file that is missing, or whose array is not a set of samples of this architecture.
+        DataError: an array that is not a set of samples of this architecture.
     """
-    arrays = [_samples(path, config.precision) for path in (x1, x2) if path is not None]
+    given = [x1] if x2 is None else [x1, x2]
+    arrays = [_samples(array, name, config.precision) for array, name in zip(given, names, strict=False)]
     shapes = [array.shape[1:] for array in arrays]
     if shapes[0] != shapes[-1]:
         raise DataError(
-            f"the samples of --x1 have shape {shapes[0]}, those of --x2 {shapes[1]}; expected equal shapes."
+            f"the samples of {names[0]} have shape {shapes[0]}, those of {names[1]} {shapes[1]}; expected equal shapes."
         )
     spherical = config.architecture.name == _SPHERICAL
     config = replace(
@@ -77,19 +82,12 @@ def from_dataset(config: Config, rows: str, columns: str | None) -> KernelInputs
     return KernelInputs(config, data.domain, getattr(data, f"{rows}_x"), other, getattr(data, f"{rows}_y"))
 
 
-def save_targets(inputs: KernelInputs, path: Path) -> None:
-    """Write the targets of the samples along the rows, as `eqntk predict --targets` takes them."""
-    with path.open("wb") as file:  # numpy.save would add a suffix to the name
-        np.save(file, inputs.targets)
-
-
-def _samples(path: Path, precision: str) -> np.ndarray:
-    array = open_array(path)
+def _samples(array: np.ndarray, name: str, precision: str) -> np.ndarray:
     if array.ndim != 4:
         raise DataError(
-            f"{path} holds an array of shape {array.shape}; expected four axes, (sample, height, width, channel) or "
+            f"{name} holds an array of shape {array.shape}; expected four axes, (sample, height, width, channel) or "
             "(sample, theta, phi, channel). A single channel is added by x[..., None]."
         )
     if array.size == 0:
-        raise DataError(f"{path} holds an array of shape {array.shape}, without any numbers; expected samples.")
+        raise DataError(f"{name} holds an array of shape {array.shape}, without any numbers; expected samples.")
     return array if np.issubdtype(array.dtype, np.floating) else array.astype(precision)
