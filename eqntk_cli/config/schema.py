@@ -42,7 +42,7 @@ def require(condition: bool, key: str, value: object, legal: object) -> None:
 class DatasetConfig:
     """Which data, how much of it, and how it enters the networks."""
 
-    name: str = MISSING
+    name: str = MISSING  # the data set; dataset=NAME chooses it with its defaults
     family: str = MISSING  # which loader reads it: a module of eqntk_cli/data/sources
     kind: str = "images"  # or molecules: on which domain its samples live
     root: str | None = None  # folder with the files of this family; None: $EQNTK_DATA/<family>, then the cache
@@ -52,19 +52,19 @@ class DatasetConfig:
     unit: str | None = None  # own data: of the numbers to be learned
     per: str = "structure"  # structures: or atom, which divides the target by the number of atoms
     split_by: str | None = None  # structures: key whose groups stay together on one side of the split
-    n_train: int = 64
-    n_test: int = 64
-    n_ood: int = 32
-    ood: str = "noise"
+    n_train: int = 64  # training samples, drawn by split_seed; the first n of a larger draw are the draw of n
+    n_test: int = 64  # test samples, none of them a copy of a training sample
+    n_ood: int = 32  # samples off the distribution
+    ood: str = "noise"  # what they are
     ood_dataset: str | None = None  # for ood=other_dataset
     image_size: int | None = None  # None: as stored
     normalise: bool = True  # inputs to mean 0, standard deviation 1 over the training set
-    labels: str = "one_hot_centred"
+    labels: str = "one_hot_centred"  # targets b - 1/K, 2b - 1 or b of K classes; b is 1 for the class, else 0
     target: str | None = None  # molecules: which property
     baseline: str = "none"  # molecules: what is subtracted from the target before training
     powers: tuple[int, ...] = (2, 6)  # molecules: p of the signals sum z_i z_j / r^p
     exclude: str | None = None  # qm9: file with the list of inconsistent molecules
-    split_seed: int = 0
+    split_seed: int = 0  # of the choice of samples; draws of a learning curve differ in it
 
     def __post_init__(self) -> None:
         self.powers = tuple(self.powers)  # yaml knows lists only
@@ -93,17 +93,17 @@ class ArchitectureConfig:
     """What the three models share, so that they correspond by construction."""
 
     name: str = MISSING  # mlp | cnn | spherical_mlp
-    hidden_layers: int = 2
-    activation: str = "relu"
+    hidden_layers: int = 2  # hidden dense or convolution layers; 0: a linear network
+    activation: str = "relu"  # of every hidden layer: relu, erf, gelu, ...
     W_std: Any = 1.4142135623730951  # a number, or one per dense/convolution layer, read-out last
-    b_std: Any = 0.1
+    b_std: Any = 0.1  # the same for the biases
     filter: Any = 3  # cnn: window, a number or [height,width]
-    padding: str = "valid"
-    stride: int = 1
+    padding: str = "valid"  # cnn: at the border of the image
+    stride: int = 1  # cnn: step of the windows in pixels
     average_pool: int = 1  # cnn: side in pixels of the windows averaged over after every hidden activation; 1: none
-    skip: bool = False
-    readout: str = "pool"
-    group_support: str = "full"
+    skip: bool = False  # residual connections over the hidden layers after the first
+    readout: str = "pool"  # cnn: mean over all positions before the read-out, or a read-out of all of them
+    group_support: str = "full"  # group elements that group filters reach: all, or the identity alone
     bandlimit: int | None = None  # spherical_mlp: harmonics with l < bandlimit
     band_limited: bool = False  # spherical_mlp: project on l < bandlimit after every nonlinearity
     quadrature_tolerance: float = 1e-6  # spherical_mlp and so3: relative error asked of the quadrature
@@ -151,13 +151,13 @@ class ModelConfig:
     """Which of the three models runs, and its size."""
 
     name: str = MISSING  # gcnn_ensemble | augmented_ensemble | ntk
-    width: int = 256
-    members: int = 16
+    width: int = 256  # channels of every hidden layer
+    members: int = 16  # networks in the ensemble
     block_size: Any = "auto"  # members written together, or auto
-    augmentation: str = "orbit"
+    augmentation: str = "orbit"  # augmented_ensemble: copies that a member is trained on
     haar_samples: int = 4  # augmentation=haar: rotations per training sample
-    route: str = "auto"
-    covariance: bool = True
+    route: str = "auto"  # ntk: recursion of the group kernel; auto: the cheapest exact one
+    covariance: bool = True  # ntk: the covariance over initialisations besides the mean
 
     def __post_init__(self) -> None:
         require(self.width >= 1, "model.width", self.width, "a whole number of at least 1")
@@ -179,18 +179,18 @@ class ModelConfig:
 class TrainingConfig:
     """How the ensembles are trained, and at which times the kernels are read."""
 
-    optimizer: str = "gd"
-    loss: str = "mse"
-    centred: bool = False
-    steps: int = 300
+    optimizer: str = "gd"  # update rule
+    loss: str = "mse"  # mse is 1/(2N) sum over samples and outputs
+    centred: bool = False  # train f - f_0, so that every member starts at zero
+    steps: int = 300  # training steps
     record_steps: Any = None  # None: 0 and log-spaced steps up to `steps`; or a list
-    step_size: Any = "auto"
-    step_fraction: float = 1.0
+    step_size: Any = "auto"  # a number; auto: half the stability limit of the plain kernel on the orbits
+    step_fraction: float = 1.0  # multiplies the step size that auto has found
     step_group: str | None = None  # whose orbit sets step_size=auto; None: the run's own group
     step_group_order: int | None = None  # step_group=cn: number of its rotations
     batch_size: int | None = None  # originals per batch (each with its whole orbit); None: full batch
-    output_scale: float = 1.0
-    momentum: float = 0.9
+    output_scale: float = 1.0  # alpha: the network is alpha f; large ones are lazy at any width
+    momentum: float = 0.9  # of optimizer=momentum
     ridge: float = 0.0  # of the kernel prediction, in units of the mean diagonal of the kernel
 
     def __post_init__(self) -> None:
@@ -216,11 +216,11 @@ class TrainingConfig:
 class TrackingConfig:
     """The mirror in Weights & Biases."""
 
-    mode: str = "auto"
-    project: str = "eqntk"
-    entity: str | None = None
-    group: str | None = None
-    tags: tuple[str, ...] = ()
+    mode: str = "auto"  # auto: online where a key is configured, else offline
+    project: str = "eqntk"  # project there
+    entity: str | None = None  # user or team there; null: the default one
+    group: str | None = None  # group of runs there; a sweep sets it
+    tags: tuple[str, ...] = ()  # tags there
     upload: bool = True  # keep the run folder as an artifact, from which compare-runs can read the run anywhere
 
     def __post_init__(self) -> None:
@@ -246,11 +246,11 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
-    coupling: str = "independent"
-    role: str = "subject"
-    control: str | None = None
-    precision: str = "float32"
-    seed: int = 0
+    coupling: str = "independent"  # shared: member m of both ensembles starts from the same weights
+    role: str = "subject"  # control: a run that must come out different
+    control: str | None = None  # the one thing that a control changes
+    precision: str = "float32"  # of all arrays
+    seed: int = 0  # of the initial weights
     label: str | None = None  # a word of the user's own, shown in tables
 
     def __post_init__(self) -> None:
