@@ -32,8 +32,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON
 Require = Annotated[
     str | None,
     typer.Option(
-        metavar="equivalent", help="Leave with status 0 if the runs are equivalent, 1 if different, 3 if open."
+        metavar="equivalent",
+        help="Leave with status 0 if the runs are equivalent and every control is different, 1 if the runs are "
+        "different, 3 otherwise.",
     ),
+]
+WithoutControls = Annotated[
+    bool, typer.Option("--without-controls", help="With --require: status 0 whatever the controls are, or without any.")
 ]
 Partial = Annotated[bool, typer.Option("--partial", help="Take unfinished runs with the members that they have.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Look again while runs are written; Ctrl-C ends it.")]
@@ -50,6 +55,7 @@ def compare_runs(
     margin: Margin = 0.1,
     as_json: AsJson = False,
     require: Require = None,
+    without_controls: WithoutControls = False,
     partial: Partial = False,
     watch: Watch = False,
     every: Every = 5.0,
@@ -62,6 +68,8 @@ def compare_runs(
     learning curves where they cover two or more dataset.n_train.
     """
     _check(margin, require, tracking)
+    if without_controls and require is None:
+        raise ConfigError(f"--without-controls changes what --require asks for; add --require {_REQUIRE} or drop it.")
     if watch and (as_json or require is not None):
         raise ConfigError("--watch goes on until Ctrl-C, so --json and --require have no place beside it; drop one.")
     if watch:
@@ -76,13 +84,20 @@ def compare_runs(
         typer.echo(f"Report: {page}")
     _mirror(analysis, page.parent, tracking)
     if require is not None:
-        raise typer.Exit(_status(analysis))
+        raise typer.Exit(_status(analysis, without_controls=without_controls))
 
 
-def _status(analysis: "Analysis") -> int:
-    """The exit status of --require; without a pair nothing is shown either way, which is said."""
+def _status(analysis: "Analysis", *, without_controls: bool) -> int:
+    """The exit status of --require; without a pair, or without controls that work, nothing is shown, which is said."""
     if analysis.pairs:
-        return _STATUS[str(analysis.outcome)]
+        status = _STATUS[str(analysis.outcome)]
+        if status != HOLDS or analysis.controls_ok or without_controls:
+            return status
+        sys.stderr.write(
+            f"--require {_REQUIRE} is undecided (status {OPEN}): not every pair has controls that are all different, "
+            "as the first line of the report says; --without-controls does not ask for them.\n"
+        )
+        return OPEN
     sys.stderr.write(
         f"--require {_REQUIRE} is undecided (status {OPEN}): there is no pair of an augmented_ensemble and a "
         "gcnn_ensemble among the runs, only kernel predictions; add ensembles to ask for a verdict.\n"

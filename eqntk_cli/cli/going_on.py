@@ -1,12 +1,16 @@
 """What a command says while nothing moves yet, and when the disk fails or somebody stops it: how its user goes on."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eqntk_cli.errors import DiskError, StorageError
 from eqntk_cli.runs.interrupts import interruption
+
+if TYPE_CHECKING:
+    from eqntk_cli.config.schema import Config
 
 
 @contextmanager
@@ -39,3 +43,21 @@ def say_loading() -> None:
     if sys.stderr.isatty():
         sys.stderr.write("loading jax ...\n")
         sys.stderr.flush()
+
+
+def say_if_too_few(configs: Iterable["Config"], level: float = 0.05) -> None:
+    """A line, before anything is trained, if an ensemble has too few members for any test of equal means."""
+    from eqntk_cli.report.statistics.onesample import fewest_units
+
+    fewest = fewest_units(level)
+    few = {units for config in configs if (units := _units(config)) is not None and units < fewest}
+    if few:
+        sys.stderr.write(
+            f"note: {min(few)} independent members can never show a difference at level {100 * level:.3g} %, whatever "
+            f"they predict: no test of equal means rejects with fewer than {fewest} (of each ensemble).\n"
+        )
+
+
+def _units(config: "Config") -> int | None:
+    """How many independent draws an ensemble will have; None of the infinite one."""
+    return getattr(config.model, "members", None)

@@ -59,6 +59,7 @@ class Way:
 
 def new_sweep(words: list[str], way: Way, out: Path | None, config_dir: str | None) -> None:
     """Check every run, make the folder, start."""
+    from eqntk_cli.cli.going_on import say_if_too_few
     from eqntk_cli.cli.sweep_cluster import arrays, check_cluster
     from eqntk_cli.sweeps.begin import checked, new_manifest, new_sweep_folder, remove_if_unused
 
@@ -66,6 +67,7 @@ def new_sweep(words: list[str], way: Way, out: Path | None, config_dir: str | No
     manifest = new_manifest(words, launcher, config_dir, way.hydra(), way.cluster or "default")
     way.check(launcher, manifest.cluster_settings)
     runs = checked(manifest)
+    say_if_too_few(config for _, config in runs)
     if way.dry_run:
         _list(manifest, runs)
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from eqntk_cli.cli.completion import complete_setting
-from eqntk_cli.cli.going_on import going_on, say_loading
+from eqntk_cli.cli.going_on import going_on, say_if_too_few, say_loading
 from eqntk_cli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ def _resume(folder: Path) -> None:
 
 
 def _run(config: "Config", folder: Path) -> None:
+    say_if_too_few([config])
     say_loading()
     from eqntk_cli.sweeps.job import execute
 

@@ -63,7 +63,7 @@ def analyse(
     outcome = overall(analyses)
     return Analysis(
         schema=SCHEMA,
-        first_line=_first_line(analyses, outcome, findings, margin),
+        first_line=_first_line(analyses, outcome, findings, settings),
         outcome=outcome,
         controls_ok=bool(analyses) and controls_hold(analyses),
         margin=margin,
@@ -85,12 +85,14 @@ def analyse(
     )
 
 
-def _first_line(pairs: Sequence[PairAnalysis], outcome: Outcome, findings: Sequence[Finding], margin: float) -> str:
+def _first_line(
+    pairs: Sequence[PairAnalysis], outcome: Outcome, findings: Sequence[Finding], settings: Settings
+) -> str:
     """What the ensembles show; beside them of kernels only what must not be overlooked."""
     if not pairs and of_kind(KernelCurve, findings):
         return curves_line(findings)
     warning = disagreement(findings)
-    line = first_line(pairs, outcome, margin)
+    line = first_line(pairs, outcome, settings)
     return f"WARNING: {warning}. {line}" if warning else line
 
 

@@ -12,7 +12,7 @@ from eqntk_cli.report.findings.base import Finding, Kind, of_kind
 from eqntk_cli.report.findings.comparison import MeanComparison
 from eqntk_cli.report.provenance import Provenance, ReportedRun, Unmatched
 
-SCHEMA = 1  # of report.json; raised when a field changes its meaning or goes
+SCHEMA = 2  # of report.json; raised when a field changes its meaning or goes
 
 
 class Outcome(StrEnum):
@@ -29,17 +29,22 @@ class Verdict:
 
     outcome: Outcome
     sentence: str
-    finite_width_difference: bool  # real but inside the margin at every step
-    size: float | None  # largest RMS distance (noise removed) over t > 0, in units of the reference RMS at that step
+    detected: bool  # the test of equal means rejects, whatever the size of the difference
+    finite_width_difference: bool  # detected, but inside the margin at every step
+    size: float | None  # largest RMS distance (noise removed), in units of the reference RMS; None: nothing detected
+    between: tuple[float, float]  # the largest true distance over the steps, in the same units; each end at the level
     worst_step: int | None  # the step at which upper_bound / margin is largest
-    members_to_decide: int | None  # only where undecided; None: more than 10^7, or nothing to say
+    point: float  # no point's means differ by more at any counted step, in the same units, at the level
+    # only where undecided: members with which a true distance at either end of its interval is decided (80 % power);
+    # None: more than 10^7. A true distance equal to the margin is decided by none
+    members_to_decide: tuple[int | None, int | None] | None
     level: float
     margin_fraction: float
 
 
 @dataclass(frozen=True)
 class ControlAnalysis:
-    """A comparison that must come out as different, or the report shows nothing."""
+    """A comparison that must come out as different, beyond the margin, or the report shows nothing."""
 
     control: str  # no_augmentation | other_group | other_step_size
     run_a: str  # run ids

@@ -12,6 +12,7 @@ from eqntk_cli.report.findings.comparison import Comparison, MeanComparison, Set
 from eqntk_cli.report.findings.scope import PairCase, PairResult
 from eqntk_cli.report.findings.sweep import AGAINST, BETWEEN
 from eqntk_cli.report.model import ControlAnalysis, Outcome, PairAnalysis
+from eqntk_cli.report.paper.table import number
 from eqntk_cli.report.read.coupled import common_members, require_equal_starts
 from eqntk_cli.report.read.match import Control, Pair, rotations_in_words
 from eqntk_cli.report.read.reduce import IDENTITY, SYMMETRISED, Reduced, reduce_run
@@ -89,7 +90,7 @@ def analyse_pair(pair: Pair, name: str, ensembles: Ensembles, settings: Settings
         unmoved=_compare(a, b, theory, "test", settings, IDENTITY) if pair.coupled else None,
         theory=tuple(_against_theory(a, b, theory, settings)),
         controls=tuple(_control(control, ensembles, theory, settings) for control in pair.controls),
-        notes=(*_notes(a, b, pair), *remarks),
+        notes=(*_notes(a, b, pair, test), *remarks),
         invariance_error=record.invariance_error,
         findings=findings,
     )
@@ -163,12 +164,13 @@ def _differences(a: Reduced, b: Reduced, theory: Theory | None) -> dict[str, Flo
     return found
 
 
-def _notes(a: Reduced, b: Reduced, pair: Pair) -> Iterator[str]:
+def _notes(a: Reduced, b: Reduced, pair: Pair, test: MeanComparison) -> Iterator[str]:
     for reduced in (a, b):
         record = reduced.run.record
         if record.state != "done" or len(reduced.members) != record.members:
             yield f"{record.run_id}: {len(reduced.members)} of {record.members} members are used (state {record.state})"
         yield from (f"{record.run_id}: {note}" for note in record.notes)
+    yield from _doubts(a, test)
     if pair.augmented.record.augmentation == "haar":
         yield f"{pair.augmented.name}: augmented with sampled rotations, so agreement holds up to the sampling error"
     if pair.theory is None:
@@ -180,6 +182,21 @@ def _notes(a: Reduced, b: Reduced, pair: Pair) -> Iterator[str]:
     earlier = [reduced.run.name for reduced in (a, b) if reduced.run.record.config_fingerprint is None]
     if earlier:
         yield f"{', '.join(earlier)}: of an earlier program, whose records do not say whether settings were edited"
+
+
+def _doubts(a: Reduced, test: MeanComparison) -> Iterator[str]:
+    """What the tests cannot do with these units."""
+    unit = "pairs of antithetic members" if a.run.record.antithetic else "members"
+    if test.units < test.fewest_units:
+        yield (
+            f"{test.units} {unit} are too few to show a difference: no test of equal means can reject with fewer than "
+            f"{test.fewest_units}"
+        )
+    if test.skewness is not None:
+        yield (
+            f"the {unit} are skewed (skewness {number(test.skewness)} of the difference of their means, where normal "
+            f"ones have 0): bounds and p-values from {test.units} of them may be wrong several times as often as stated"
+        )
 
 
 def _title(pair: Pair) -> str:

@@ -1,12 +1,14 @@
-"""From numbers to an answer: equivalent, different or undecided, in a sentence that states its conditions.
+"""From numbers to an answer: equivalent, different or undecided, each of the first two a proof at the level.
 
-Over the recorded steps t > 0: equivalent if the equivalence test passes at every one of them (an intersection of
-claims needs no correction); different if the test of equal means over all steps rejects and the equivalence test
-fails somewhere; undecided otherwise, with the number of members that would decide. A difference that is seen but
-lies inside the margin everywhere is reported as such, with its size.
+Over the counted steps: equivalent if the upper bound of the distance is below the margin at every one of them (an
+intersection of claims needs no correction); different if the lower bound, which holds at all of them together, is
+above the margin at some step; undecided otherwise. So every true distance but the margin itself is decided by enough
+members. Whether any difference was detected at all (test of equal means) is said beside it, with its size: it may lie
+inside the margin, and proves nothing beyond it.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import sqrt
 
 from eqntk_cli.report.findings.comparison import MeanComparison, Settings
@@ -16,31 +18,36 @@ from eqntk_cli.report.statistics.power import MOST
 
 
 def judge(comparison: MeanComparison, settings: Settings) -> Verdict:
-    """The verdict on one comparison."""
-    counted = [index for index, step in enumerate(comparison.steps) if step > 0]
+    """The verdict on one comparison.
+
+    A difference is shown only if the test of equal means rejects as well, which takes `fewest_units` units: lower
+    bounds from fewer would rest on the normal law of the units alone.
+    """
+    counted = [index for index, step in enumerate(comparison.steps) if settings.counts(step)]
     equivalent = all(comparison.equivalent[index] for index in counted)
-    rejected = comparison.p_value <= settings.level + 1e-12
+    detected = comparison.p_value <= settings.level + 1e-12
+    beyond = any(comparison.lower_bound[index] > comparison.margin[index] for index in counted)
     worst = max(counted, key=lambda index: _share(comparison.upper_bound[index], comparison.margin[index]))
-    sizes = [
-        _share(sqrt(max(comparison.unbiased_squared[index], 0.0)), comparison.reference_rms[index]) for index in counted
-    ]
-    members = None
-    if equivalent:
-        outcome = Outcome.EQUIVALENT
-    elif rejected:
-        outcome = Outcome.DIFFERENT
-    else:
-        outcome, members = Outcome.UNDECIDED, _deciding(comparison, counted)
-    return Verdict(
+    sizes = [sqrt(max(squared, 0.0)) for squared in comparison.unbiased_squared]
+    not_equivalent = Outcome.DIFFERENT if beyond and detected else Outcome.UNDECIDED
+    outcome = Outcome.EQUIVALENT if equivalent else not_equivalent
+    verdict = Verdict(
         outcome=outcome,
-        sentence=_sentence(outcome, comparison, settings, worst, max(sizes), rejected, members),
-        finite_width_difference=equivalent and rejected,
-        size=max(sizes),
+        sentence="",
+        detected=detected,
+        finite_width_difference=equivalent and detected,
+        size=_largest(comparison, sizes, counted) if detected else None,
+        between=(
+            _largest(comparison, comparison.lower_bound, counted),
+            _largest(comparison, comparison.upper_bound, counted),
+        ),
         worst_step=comparison.steps[worst],
-        members_to_decide=members,
+        point=_largest(comparison, comparison.point_bound, counted),
+        members_to_decide=_deciding(comparison, counted) if outcome is Outcome.UNDECIDED else None,
         level=settings.level,
         margin_fraction=settings.margin,
     )
+    return replace(verdict, sentence=_sentence(verdict, comparison, worst))
 
 
 def overall(pairs: Sequence[PairAnalysis]) -> Outcome:
@@ -56,11 +63,10 @@ def controls_hold(pairs: Sequence[PairAnalysis]) -> bool:
     return all(pair.controls and all(control.as_expected for control in pair.controls) for pair in pairs)
 
 
-def first_line(pairs: Sequence[PairAnalysis], outcome: Outcome, margin: float) -> str:
+def first_line(pairs: Sequence[PairAnalysis], outcome: Outcome, settings: Settings) -> str:
     """The line that stands above everything: a warning about the controls, or the result."""
-    result = (
-        f"{_counted(pairs)} (margin {100 * margin:.3g} % of the RMS prediction, every recorded step after the start)"
-    )
+    steps = "every recorded step after the start" if settings.steps is None else f"{len(settings.steps)} counted steps"
+    result = f"{_counted(pairs)} (margin {100 * settings.margin:.3g} % of the RMS prediction, {steps})"
     failing = [(pair, control) for pair in pairs for control in pair.controls if not control.as_expected]
     if failing:
         named = "; ".join(f"{control.control} of {pair.name} is {_word(control)}" for pair, control in failing[:3])
@@ -96,57 +102,73 @@ def _word(control: ControlAnalysis) -> str:
     return str(control.verdict.outcome)
 
 
-def _deciding(comparison: MeanComparison, counted: Sequence[int]) -> int | None:
-    """Members with which the verdict would come, if the distances are those that the estimates point to.
+def _deciding(comparison: MeanComparison, counted: Sequence[int]) -> tuple[int | None, int | None]:
+    """Members with which the verdict comes, if the true distances are at the lower or at the upper end.
 
-    One step beyond the margin at which the difference is found suffices for "different"; "equivalent" needs all steps.
+    At the lower end all are inside the margin, and "equivalent" needs every step; at the upper end one step beyond the
+    margin suffices for "different".
     """
-    beyond = [
-        i
-        for i in counted
-        if comparison.unbiased_squared_low[i] > 0 and comparison.unbiased_squared[i] >= comparison.margin[i] ** 2
-    ]
-    needed = [comparison.members_to_decide[i] for i in beyond or counted]
-    known = [members for members in needed if members is not None]
-    if beyond:
-        return min(known) if known else None
-    return max(known) if len(known) == len(needed) else None
+    near = [comparison.members_if_near[index] for index in counted]
+    outside = [index for index in counted if comparison.upper_bound[index] >= comparison.margin[index]]
+    far = [members for index in outside if (members := comparison.members_if_far[index]) is not None]
+    inside = [members for members in near if members is not None]
+    return max(inside) if len(inside) == len(near) else None, min(far) if far else None
 
 
-def _sentence(
-    outcome: Outcome,
-    comparison: MeanComparison,
-    settings: Settings,
-    worst: int,
-    size: float,
-    rejected: bool,
-    members: int | None,
-) -> str:
-    percent = f"{100 * settings.margin:.3g} %"
-    bound = 100 * _share(comparison.upper_bound[worst], comparison.reference_rms[worst])
-    step = comparison.steps[worst]
-    if outcome is Outcome.EQUIVALENT:
-        seen = (
-            f"; a finite-width difference is detected inside it (up to {100 * size:.2g} % of the RMS prediction, "
-            f"{p_equation(comparison.p_value)})"
-            if rejected
-            else ""
-        )
+def _sentence(verdict: Verdict, comparison: MeanComparison, worst: int) -> str:
+    margin = f"the margin of {100 * verdict.margin_fraction:.3g} %"
+    bound = _percent(_share(comparison.upper_bound[worst], comparison.reference_rms[worst]))
+    step = f"step {verdict.worst_step}"
+    seen = f"a difference is detected ({p_equation(comparison.p_value)} over all steps), {_between(verdict)}"
+    if verdict.outcome is Outcome.EQUIVALENT:
+        inside = f"; {seen}, a finite-width difference inside the margin" if verdict.detected else ""
         return (
-            f"Equivalent within the margin of {percent} at every step: the difference of the means is below "
-            f"{bound:.2g} % of the RMS prediction at step {step}, the least certain one{seen}."
+            f"Equivalent: the difference of the means is below {margin} at every step, and below {bound} of the RMS "
+            f"prediction at {step}, the least certain one{inside}."
         )
-    if outcome is Outcome.DIFFERENT:
+    if verdict.outcome is Outcome.DIFFERENT:
         return (
-            f"Different: the means differ ({p_equation(comparison.p_value)} over all steps) by up to {100 * size:.2g} "
-            f"% of the RMS prediction, and equivalence within {percent} fails (bound {bound:.2g} % at step {step})."
+            f"Different: the means differ by more than {margin} of the RMS prediction at some step, at the largest "
+            f"{_between(verdict)} ({p_equation(comparison.p_value)} for equal means)."
         )
     have = comparison.members_a if comparison.members_b is None else min(comparison.members_a, comparison.members_b)
-    more = f"about {members} members per ensemble" if members is not None else f"more than {MOST:,} members"
+    open_ = f"it could be up to {bound} of the RMS prediction at {step}, and is not shown to exceed {margin}"
+    if not verdict.detected:
+        seen = f"no difference is seen ({p_equation(comparison.p_value)})"
+    if comparison.units < comparison.fewest_units:
+        seen = (
+            f"{comparison.units} independent units are too few for any test of equal means at level "
+            f"{100 * verdict.level:.3g} %, which takes {comparison.fewest_units}"
+        )
+    return f"Undecided with {have} members: {seen}; {open_}. {_members_in_words(verdict)}"
+
+
+def _members_in_words(verdict: Verdict) -> str:
+    near, far = (_about(members) for members in verdict.members_to_decide or (None, None))
+    low, high = verdict.between
     return (
-        f"Undecided with {have} members: no difference is seen ({p_equation(comparison.p_value)}), but it could be up "
-        f"to {bound:.2g} % of the RMS prediction at step {step} where the margin is {percent}; {more} would decide."
+        f"If the true distance is at the lower end of its interval ({_percent(low)}), {near} would decide "
+        f"(equivalent), if at the upper end ({_percent(high)}), {far} (different); at the margin itself, "
+        "which lies between, no number decides."
     )
+
+
+def _about(members: int | None) -> str:
+    return f"about {members:,} members per ensemble" if members is not None else f"more than {MOST:,} members"
+
+
+def _between(verdict: Verdict) -> str:
+    low, high = verdict.between
+    return f"between {_percent(low)} and {_percent(high)} of the RMS prediction"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share < 1 else f"{100 * share:.0f} %"
+
+
+def _largest(comparison: MeanComparison, values: Sequence[float], counted: Sequence[int]) -> float:
+    """The largest over the counted steps, in units of the reference RMS at each."""
+    return max(_share(values[index], comparison.reference_rms[index]) for index in counted)
 
 
 def _share(value: float, of: float) -> float:

@@ -53,6 +53,17 @@ def test_a_mistake_is_one_line_and_leaves_nothing(eqntk, tmp_path, words, says):
     assert not list(tmp_path.rglob("*.*"))
 
 
+def test_too_few_members_are_named_before_anything_is_trained(capsys):
+    from eqntk_cli.cli.going_on import say_if_too_few
+    from eqntk_cli.config.compose import compose
+
+    say_if_too_few([compose(["model=ntk"]), compose(["model=gcnn_ensemble", "model.members=6"])])
+    assert capsys.readouterr().err == ""
+    say_if_too_few([compose(["model=gcnn_ensemble", "model.members=5"])])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("note: 5 independent members can never show a difference at level 5 %")
+
+
 def test_options_of_the_users_own(eqntk, tmp_path):
     (tmp_path / "mine" / "model").mkdir(parents=True)
     (tmp_path / "mine" / "model" / "wide.yaml").write_text("name: gcnn_ensemble\nwidth: 4096\n")

@@ -70,6 +70,8 @@ def comparison(name: str, split: str = "test", scale: float = 1.0, paired: bool 
         steps=STEPS,
         members_a=96,
         members_b=members_b,
+        units=96,
+        fewest_units=6,
         paired=paired,
         test="sign flips" if paired else "permutation",
         resamples=2000,
@@ -79,6 +81,8 @@ def comparison(name: str, split: str = "test", scale: float = 1.0, paired: bool 
         unbiased_squared_low=tuple(squared - 0.6 * floor**2),
         unbiased_squared_high=tuple(squared + 0.6 * floor**2),
         upper_bound=tuple(upper),
+        lower_bound=(nan, *np.sqrt(np.maximum(squared - 0.6 * floor**2, 0))[1:]),
+        point_bound=tuple(3 * upper),
         reference_rms=tuple(reference),
         margin=tuple(0.1 * reference),
         equivalent=tuple(bool(ok) for ok in upper < 0.1 * reference),
@@ -86,7 +90,10 @@ def comparison(name: str, split: str = "test", scale: float = 1.0, paired: bool 
         p_corrected=(0.91, 0.92, 0.83, 0.91, 0.70, 0.84, 0.78) if scale == 1 else (0.0005,) * 7,
         p_value=PValue(0.70 if scale == 1 else 0.0005, 0.0005),
         power_one_floor=0.83,
-        members_to_decide=(None, 120, 110, 96, 90, 96, 150),
+        step_level=0.02,
+        skewness=None,
+        members_if_near=(None, 120, 110, 96, 90, 96, 150),
+        members_if_far=(None, 820, 710, 696, 690, 696, 750),
         member_rms=tuple(10 * floor),
         member_rms_error=tuple(0.3 * floor),
         effective_points=(nan, 6.1, 6.0, 5.8, 5.5, 5.0, 4.8),
@@ -95,8 +102,9 @@ def comparison(name: str, split: str = "test", scale: float = 1.0, paired: bool 
 
 def _verdict(outcome: Outcome, size: float) -> Verdict:
     sentence = f"{str(outcome).capitalize()}: the largest difference is {100 * size:.1f} % of the RMS prediction."
-    members = 240 if outcome == Outcome.UNDECIDED else None
-    return Verdict(outcome, sentence, False, size, 10, members, 0.05, 0.1)
+    members = (240, 900) if outcome == Outcome.UNDECIDED else None
+    between = (0.5 * size, 1.5 * size)
+    return Verdict(outcome, sentence, True, False, size, between, 10, 4 * size, members, 0.05, 0.1)
 
 
 def _pair(index: int, title: str, regression: bool, images: bool, outcome: Outcome, controls: bool) -> PairAnalysis:

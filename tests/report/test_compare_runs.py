@@ -103,6 +103,16 @@ def test_exit_status_tells_the_verdict_when_asked(reader: Reader, call: Call, ou
     assert call("runs", "--out", "a").status == 0
 
 
+@pytest.mark.parametrize(("outcome", "status"), [(Outcome.EQUIVALENT, 3), (Outcome.DIFFERENT, 1)])
+def test_a_verdict_without_working_controls_is_none(reader: Reader, call: Call, outcome: Outcome, status: int) -> None:
+    reader.found = analysis(outcome=outcome, scaling=False, controls=False)
+    ended = call("runs", "--out", "a", "--require", "equivalent")
+    assert ended.status == status
+    assert len(ended.err.splitlines()) == (status == 3)
+    meant = call("runs", "--out", "a", "--require", "equivalent", "--without-controls")
+    assert (meant.status, meant.err) == (0 if outcome is Outcome.EQUIVALENT else 1, "")
+
+
 def test_a_requirement_without_pairs_is_undecided_and_says_why(reader: Reader, call: Call) -> None:
     reader.found = replace(analysis(scaling=False), pairs=(), outcome=Outcome.UNDECIDED)
     ended = call("runs", "--out", "a", "--require", "equivalent")
@@ -127,7 +137,14 @@ def test_json_is_all_that_is_printed(reader: Reader, call: Call, tmp_path: Path)
 
 @pytest.mark.parametrize(
     "wrong",
-    [("--margin", "0"), ("--margin", "nan"), ("--require", "same"), ("--tracking", "on"), ("--watch", "--json")],
+    [
+        ("--margin", "0"),
+        ("--margin", "nan"),
+        ("--require", "same"),
+        ("--tracking", "on"),
+        ("--watch", "--json"),
+        ("--without-controls",),
+    ],
 )
 def test_mistakes_are_named_before_anything_is_read(reader: Reader, call: Call, wrong: tuple[str, ...]) -> None:
     result = call("runs", *wrong)

@@ -44,7 +44,8 @@ def test_step_zero_is_no_step_of_the_verdict(tmp_path):
     (pair,) = analyse([str(write_study(tmp_path, WORLD, control=False))], resamples=99).pairs
     assert pair.test.steps[0] == 0
     assert pair.test.equivalent[0] is None
-    assert pair.test.members_to_decide[0] is None
+    assert pair.test.members_if_near[0] is None
+    assert np.isnan(pair.test.lower_bound[0])
     assert None not in pair.test.equivalent[1:]
 
 

@@ -4,7 +4,7 @@ from laws import SPECTRA, Law, standard_error
 
 from eqntk_cli.report.findings.comparison import FEWEST_SHUFFLED, Comparison, Settings
 from eqntk_cli.report.statistics.maximum import maximum_test
-from eqntk_cli.report.statistics.onesample import flipped, signs
+from eqntk_cli.report.statistics.onesample import fewest_units, flipped, signs
 from eqntk_cli.report.statistics.permutation import shuffled, shuffles
 from eqntk_cli.report.statistics.samples import ArraySample
 
@@ -154,3 +154,14 @@ def test_results_depend_on_the_seed_only():
     )
     assert one == two
     assert one.p_step != other.p_step
+
+
+@pytest.mark.parametrize(("level", "fewest"), [(0.05, 6), (0.0625, 5), (0.0125, 8)])
+def test_fewer_units_cannot_reject_and_so_many_can(level, fewest):
+    assert fewest_units(level) == fewest
+    for units, rejects in ((fewest - 1, False), (fewest, True)):
+        values = 5 + np.random.default_rng(0).normal(size=(1, units, 3))
+        sample = ArraySample(values, units)
+        found = Comparison("theory", sample, None, np.zeros((1, 3)), Settings(level=level)).run("x", "test", (1,))
+        assert (found.p_value <= level) == rejects
+        assert (found.units, found.fewest_units) == (units, fewest)

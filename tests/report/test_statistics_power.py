@@ -3,7 +3,7 @@ import pytest
 from laws import SPECTRA, Law, standard_error
 
 from eqntk_cli.report.statistics.distance import DistanceSums
-from eqntk_cli.report.statistics.equivalence import draw_noise, upper_bound
+from eqntk_cli.report.statistics.equivalence import draw_noise, lower_bound, upper_bound
 from eqntk_cli.report.statistics.power import (
     MOST,
     POWER,
@@ -49,10 +49,21 @@ def test_too_many_members_are_not_asked_for():
     assert enough < MOST
 
 
-def test_members_that_find_a_difference_fall_with_its_size():
-    null = np.random.default_rng(0).chisquare(5, size=999) / 5
-    small, large = (members_for_difference(np.append(null.mean() + excess, null), 20, 0.05) for excess in (0.5, 2.0))
-    assert small is not None
-    assert large is not None
-    assert small == pytest.approx(4 * large, rel=0.06)  # the excess of T grows like the number of members
-    assert members_for_difference(np.append(null.mean() - 0.1, null), 20, 0.05) is None
+def test_the_promised_number_of_members_shows_a_difference_beyond_the_margin():
+    generator, delta, margin, trials = np.random.default_rng(2), 0.3, 0.15, 150
+    shape = np.random.default_rng(5).normal(size=30)
+    shift = delta * shape / np.sqrt(np.mean(shape**2))
+    promised = [members_for_difference(*seen(generator, 20, shift), delta, 20, margin, 0.05) for _ in range(15)]
+    members = int(np.median(promised))
+    passed = np.mean([lower_bound(*seen(generator, members, shift), 0.05) > margin for _ in range(trials)])
+    assert abs(passed - POWER) < 3.5 * standard_error(POWER, trials) + 0.05
+    fewer = np.mean([lower_bound(*seen(generator, members // 2, shift), 0.05) > margin for _ in range(trials)])
+    assert fewer < passed - 0.1
+
+
+def test_no_number_of_members_decides_a_distance_that_is_the_margin():
+    distance, noise = seen(np.random.default_rng(0), 10)
+    assert members_for_difference(distance, noise, 0.15, 10, 0.15, 0.05) is None
+    assert members_for_equivalence(distance, noise, 0.15, 10, 0.15, 0.05) is None
+    near, far = (members_for_difference(distance, noise, 0.15 * share, 10, 0.15, 0.05) for share in (1.1, 3))
+    assert near > 10 * far

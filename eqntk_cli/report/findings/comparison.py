@@ -4,23 +4,27 @@ The samples are read slab by slab; what is kept of a slab are sums over its poin
 number of points, members or steps.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, sqrt
-from typing import Annotated, Literal
+from math import inf, nan, sqrt
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Float
 
 from eqntk_cli.report.findings.base import SPLIT, STEPS, Counts, Finding, Series, column
 from eqntk_cli.report.paper.table import integer, number, p_value, yes_no
+from eqntk_cli.report.statistics.band import BandSums
 from eqntk_cli.report.statistics.distance import Distance, DistanceSums, combine
 from eqntk_cli.report.statistics.equivalence import Noise, draw_noise, squared_interval, upper_bound
 from eqntk_cli.report.statistics.maximum import MaximumTest, maximum_test
-from eqntk_cli.report.statistics.onesample import flipped, signs
+from eqntk_cli.report.statistics.onesample import fewest_units, flipped, signs
 from eqntk_cli.report.statistics.permutation import shuffled, shuffles
 from eqntk_cli.report.statistics.power import members_for_difference, members_for_equivalence
 from eqntk_cli.report.statistics.reference import ReferenceSums
 from eqntk_cli.report.statistics.samples import Sample, point_blocks
+from eqntk_cli.report.statistics.simultaneous import LowerBounds, lower_bounds
+from eqntk_cli.report.statistics.skewness import skewness
 
 Kind = Literal["independent", "paired", "theory"]
 Halves = Float[np.ndarray, "unit point"] | None
@@ -34,12 +38,17 @@ FEWEST_SHUFFLED = 24
 
 @dataclass(frozen=True)
 class Settings:
-    """What is chosen for a report: margin, level, and how often is resampled."""
+    """What is chosen for a report: margin, level, the steps that count, and how often is resampled."""
 
     margin: float = 0.10  # of the RMS of mu_t, or of the pooled ensemble mean
     level: float = 0.05
     resamples: int = 999
     seed: int = 0
+    steps: tuple[int, ...] | None = None  # None: every recorded step after the start
+
+    def counts(self, step: int) -> bool:
+        """Whether a recorded step is one of the verdict."""
+        return step > 0 if self.steps is None else step in self.steps
 
 
 @dataclass(frozen=True)
@@ -52,9 +61,11 @@ class MeanComparison(Finding):
 
     name: Annotated[str, column("Comparison", key="comparison")]  # "augmented - gcnn", "gcnn - theory", ...
     split: Annotated[str, SPLIT]  # test | ood | train
-    steps: Annotated[Counts, STEPS]  # step 0 included where it was recorded; verdicts leave it out
+    steps: Annotated[Counts, STEPS]  # every recorded one; verdicts leave step 0 out
     members_a: int
     members_b: int | None  # None: the other side is the deterministic mu_t
+    units: int  # independent draws of the smaller side: members, or their antithetic pairs
+    fewest_units: int  # with fewer, no test of equal means can reject at the level
     paired: bool  # members started from the same weights; d is the mean of member-wise differences
     test: str  # permutation | permutation within pairs (few members) | sign flips | sign flips (unequal sizes)
     resamples: int
@@ -67,7 +78,11 @@ class MeanComparison(Finding):
     # one-sided 95 % bound of the true RMS distance: equivalent where it is below `margin`
     upper_bound: Annotated[Series, column("Bound", number)]
     margin: Annotated[Series, column("Margin", number)]  # margin fraction times reference_rms
-    # None at step 0, which is no step of the verdict
+    # at the level over all counted steps together: different where it is above `margin`; nan where no step counts
+    lower_bound: Annotated[Series, column("Lower bound", number)]
+    # no point's means differ by more, at the level over all points, outputs and counted steps together
+    point_bound: Annotated[Series, column("No point beyond", number)]
+    # None at steps that do not count, as step 0
     equivalent: Annotated[tuple[bool | None, ...], column("Below margin", yes_no)]
     p_step: Annotated[Series, column("p, this step", p_value)]  # of "same mean" at this step alone
     p_corrected: Annotated[Series, column("p, corrected", p_value)]  # the same, corrected for the number of steps
@@ -76,9 +91,12 @@ class MeanComparison(Finding):
     member_rms_error: Annotated[Series, column("its error", number)]
     # (tr V)^2 / tr V^2: how many independent directions the points amount to
     effective_points: Annotated[Series, column("Independent points", number)]
-    # 80 % power for the verdict the estimate points to; None: > 10^7, and at step 0
-    members_to_decide: Annotated[tuple[int | None, ...], column("Members to decide", integer)]
-    p_value: float  # over all steps t > 0: the smallest corrected one
+    # 80 % power for a verdict if the true distance is the lower bound, or the bound; None: > 10^7, and at step 0
+    members_if_near: Annotated[tuple[int | None, ...], column("Members to decide if near", integer)]
+    members_if_far: Annotated[tuple[int | None, ...], column("if far", integer)]
+    p_value: float  # over all counted steps: the smallest corrected one
+    step_level: float  # level of a single step at which all lower bounds together keep the level
+    skewness: float | None  # of the difference of the means, RMS over points; None: no more than normal units show
     power_one_floor: float  # predicted chance to reject for a difference of one noise floor shaped like the mean
 
 
@@ -97,9 +115,10 @@ class Comparison:
         self._kind, self._a, self._b, self._mu, self._settings = kind, a, b, mu, settings
         self._equal = b is not None and (a.units, a.draws) == (b.units, b.draws)
         self._shuffling = kind == "independent" and self._equal and a.units >= FEWEST_SHUFFLED
-        units = a.units if b is None else min(a.units, b.units)
         make = shuffles if self._shuffling else signs
-        self._assignment = make(units, settings.resamples, settings.seed)
+        self._assignment = make(self._smaller.units, settings.resamples, settings.seed)
+        one_sample = kind != "independent" or b is None
+        self._band = BandSums(a.units if one_sample or b is None else a.units + b.units, settings.seed)
 
     @property
     def test(self) -> str:
@@ -110,13 +129,17 @@ class Comparison:
             return "permutation within pairs" if self._equal else "sign flips (unequal sizes)"
         return "sign flips"
 
+    @property
+    def _smaller(self) -> Sample:
+        return self._a if self._b is None else min(self._a, self._b, key=lambda sample: sample.draws)
+
     def run(self, name: str, split: str, steps: tuple[int, ...]) -> MeanComparison:
-        """The comparison at all steps; tests over steps leave step 0 out."""
+        """The comparison at all steps; tests over steps take those that count."""
         pairs = [self._at(step) for step in range(len(steps))]
         distances = [distance for distance, _ in pairs]
-        tested = [index for index, step in enumerate(steps) if step > 0]
+        tested = [index for index, step in enumerate(steps) if self._settings.counts(step)]
         test = self._maximum([pairs[index][1] for index in tested], [distances[index] for index in tested])
-        return self._summary(name, split, steps, distances, [sums[:, 0] for _, sums in pairs], tested, test)
+        return self._summary(name, split, steps, distances, tested, test)
 
     def _at(self, step: int) -> tuple[Distance, Float[np.ndarray, "resample 3"]]:
         """Distance and resampled sums (per point) after one step."""
@@ -125,6 +148,7 @@ class Comparison:
         sums, reference = DistanceSums(self._a.units, units_b), ReferenceSums(paired=self._kind == "paired")
         resampled = np.zeros((len(self._assignment), 3))
         square, points = 0.0, self._a.points
+        self._band.begin()
         for start, stop in point_blocks(points):
             a = self._a.slab(step, start, stop)
             b = None if self._b is None else self._b.slab(step, start, stop)
@@ -136,7 +160,7 @@ class Comparison:
                 a = a - shape.astype(a.dtype)
             elif one_sample:
                 a, b = a - b, None
-            sums.add(a, b)
+            self._band.add(sums.add(a, b))
             sums.add_halves(*self._halves(step, start, stop))
             resampled += self._resample(a, b, shape)
         squared = reference.squared() if self._mu is None else square / points
@@ -180,7 +204,6 @@ class Comparison:
         split: str,
         steps: tuple[int, ...],
         distances: list[Distance],
-        statistics: list[Float[np.ndarray, " resample"]],
         tested: list[int],
         test: MaximumTest,
     ) -> MeanComparison:
@@ -189,58 +212,71 @@ class Comparison:
         noises = [draw_noise(each, settings.seed) for each in distances]
         bounds = [upper_bound(*each, settings.level) for each in zip(distances, noises, strict=True)]
         intervals = [squared_interval(*each, 0.05) for each in zip(distances, noises, strict=True)]
-        p_step, p_corrected = [float("nan")] * len(steps), [float("nan")] * len(steps)
-        for place, index in enumerate(tested):
-            p_step[index], p_corrected[index] = test.p_step[place], test.p_corrected[place]
+        counted = [distances[index] for index in tested]
+        lower = lower_bounds(counted, [margin[index] for index in tested], settings.level, settings.seed)
+        floors = [sqrt(each.floor_squared) for each in distances]
+        freedom = min(each.top_freedom for each in counted)
+        needed = [
+            self._deciding(distances[index], noises[index], margin[index], lower, (bound, bounds[index]))
+            for index, bound in zip(tested, lower.bounds, strict=True)
+        ]
+        places = dict(zip(tested, range(len(tested)), strict=True))
         return MeanComparison(
             name=name,
             split=split,
             steps=steps,
             members_a=self._a.members,
             members_b=None if self._b is None else self._b.members,
+            units=self._smaller.draws,
+            fewest_units=fewest_units(settings.level),
             paired=self._kind == "paired",
             test=self.test,
-            resamples=settings.resamples,
+            resamples=len(self._assignment) - 1,
             rms_distance=tuple(sqrt(each.squared) for each in distances),
-            noise_floor=tuple(sqrt(each.floor_squared) for each in distances),
+            noise_floor=tuple(floors),
             unbiased_squared=tuple(each.unbiased for each in distances),
             unbiased_squared_low=tuple(low for low, _ in intervals),
             unbiased_squared_high=tuple(high for _, high in intervals),
             upper_bound=tuple(bounds),
+            lower_bound=_spread(lower.bounds, places, len(steps), nan),
+            point_bound=tuple(self._band.bounds(tested, floors, freedom, settings.level)),
             reference_rms=tuple(sqrt(each.reference_squared) for each in distances),
             margin=tuple(margin),
             equivalent=tuple(
-                bound < limit if step > 0 else None for step, bound, limit in zip(steps, bounds, margin, strict=True)
+                bound < limit if index in places else None
+                for index, (bound, limit) in enumerate(zip(bounds, margin, strict=True))
             ),
-            p_step=tuple(p_step),
-            p_corrected=tuple(p_corrected),
+            p_step=_spread(test.p_step, places, len(steps), nan),
+            p_corrected=_spread(test.p_corrected, places, len(steps), nan),
             p_value=test.p_value,
             power_one_floor=test.power,
-            members_to_decide=tuple(
-                self._deciding(*each) if step > 0 else None
-                for step, *each in zip(steps, distances, noises, statistics, margin, intervals, strict=True)
-            ),
+            step_level=lower.level,
+            skewness=skewness(counted),
+            members_if_near=_spread([near for near, _ in needed], places, len(steps), None),
+            members_if_far=_spread([far for _, far in needed], places, len(steps), None),
             member_rms=tuple(sqrt(max(each.member_squared, 0)) for each in distances),
             member_rms_error=tuple(_root_error(each.member_squared, each.member_squared_error) for each in distances),
             effective_points=tuple(each.effective_points for each in distances),
         )
 
     def _deciding(
-        self,
-        distance: Distance,
-        noise: Noise,
-        statistic: Float[np.ndarray, " resample"],
-        margin: float,
-        interval: tuple[float, float],
-    ) -> int | None:
-        members, level = self._a.members, self._settings.level
-        if self._b is not None:
-            members = min(members, self._b.members)
-        # a distance that equal means explain as well is no reason to expect one
-        squared = distance.unbiased if interval[0] > 0 else 0.0
-        if squared < margin**2:
-            return members_for_equivalence(distance, noise, sqrt(squared), members, margin, level)
-        return members_for_difference(statistic, members, level)
+        self, distance: Distance, noise: Noise, margin: float, lower: LowerBounds, ends: tuple[float, float]
+    ) -> tuple[int | None, int | None]:
+        """Members of each ensemble with which a verdict comes, for a true distance at either end of its interval."""
+        smaller = self._smaller
+        near, far = (
+            members_for_equivalence(distance, noise, end, smaller.draws, margin, self._settings.level)
+            if end < margin
+            else members_for_difference(distance, noise, end, smaller.draws, margin, lower.level)
+            for end in ends
+        )
+        per_draw = smaller.members // smaller.draws
+        return near and near * per_draw, far and far * per_draw
+
+
+def _spread(values: Sequence[Any], places: Mapping[int, int], count: int, absent: Any) -> tuple[Any, ...]:
+    """Values at the counted steps as a series over all recorded ones."""
+    return tuple(values[places[index]] if index in places else absent for index in range(count))
 
 
 def _root_error(squared: float, error: float) -> float:

@@ -21,10 +21,13 @@ class VerdictRow(Registered):
             "verdicts",
             "Verdicts",
             "Largest difference: largest RMS distance with the noise removed, in units of the RMS of the mean "
-            "prediction at that step. 95 % bound (at the worst step): the true distance is smaller with 95 % "
-            "confidence; the pair is equivalent when it stays below the margin at every recorded step t > 0. p: chance "
-            "of so large a distance, at any of the steps, if both means were the same (<=: the smallest that so many "
-            "resamplings can give). Difference seen within margin: real, but too small to count.",
+            "prediction at that step; empty where no difference is detected. 95 % bound (at the worst step): the true "
+            "distance is smaller with 95 % confidence; the pair is equivalent when it stays below the margin at every "
+            "counted step. Lower bound: at some step the true distance is larger, with 95 % confidence over all steps; "
+            "the pair is different when it is above the margin. No point beyond: no single test point's means differ "
+            "by more at any counted step, with 95 % confidence over all of them. p: chance of so large a distance, at "
+            "any of the steps, if both means were the same (<=: the smallest that so many resamplings can give). "
+            "Difference seen within margin: real, but too small to count.",
             on_page=False,
             tracked=True,
         ),
@@ -38,18 +41,22 @@ class VerdictRow(Registered):
     verdict: Annotated[str, column("Verdict")]
     largest_difference: Annotated[float | None, column("Largest difference", percent)]
     bound: Annotated[float | None, column("95 % bound", percent)]
+    lower_bound: Annotated[float | None, column("Lower bound", percent)]
+    point_bound: Annotated[float | None, column("No point beyond", percent)]
     worst_step: Annotated[int | None, column("Worst step", integer)]
     margin: Annotated[float, column("Margin", setting)]
     p_value: Annotated[float, column("p, same mean", p_value)]
     finite_width_difference: Annotated[bool, column("Difference seen within margin", yes_no)]
     power_one_floor: Annotated[float, column("Would see a difference of the size of the noise", percent)]
-    members_to_decide: Annotated[int | None, column("Members to decide", integer)]
+    members_if_near: Annotated[int | None, column("Members to decide if near", integer)]
+    members_if_far: Annotated[int | None, column("if far", integer)]
     controls: Annotated[str, column("Controls different")]
 
     @classmethod
     def of(cls, pair: PairAnalysis) -> "VerdictRow":
         """The row of one pair."""
         verdict, test = pair.verdict, pair.test
+        near, far = verdict.members_to_decide or (None, None)
         return cls(
             title=pair.title,
             width=pair.width,
@@ -59,12 +66,15 @@ class VerdictRow(Registered):
             verdict=str(verdict.outcome),
             largest_difference=verdict.size,
             bound=worst_bound(pair),
+            lower_bound=verdict.between[0],
+            point_bound=verdict.point,
             worst_step=verdict.worst_step,
             margin=verdict.margin_fraction,
             p_value=test.p_value,
             finite_width_difference=verdict.finite_width_difference,
             power_one_floor=test.power_one_floor,
-            members_to_decide=verdict.members_to_decide,
+            members_if_near=near,
+            members_if_far=far,
             controls=controls_in_words(pair),
         )
 

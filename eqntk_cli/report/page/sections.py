@@ -14,12 +14,13 @@ from eqntk_cli.report.paper.table import Table
 
 _VERDICT = (
     *("title", "members_augmented", "members_gcnn", "verdict", "finite_width_difference", "largest_difference"),
-    *("bound", "p_value", "members_to_decide", "controls"),
+    *("bound", "point_bound", "p_value", "members_if_near", "members_if_far", "controls"),
 )
 _CONTROL = ("control", "changed", "verdict", "largest_difference", "p_value", "run_a", "run_b")
 _STEP = (
     *("step", "rms_distance", "noise_floor", "unbiased_squared", "unbiased_squared_low", "unbiased_squared_high"),
-    *("upper_bound", "margin", "equivalent", "p_step", "p_corrected", "reference_rms", "members_to_decide"),
+    *("lower_bound", "upper_bound", "margin", "equivalent", "point_bound", "p_step", "p_corrected", "reference_rms"),
+    *("members_if_near", "members_if_far"),
 )
 _RUN = (
     *("run_id", "label", "role", "model", "augmentation", "group", "dataset", "width", "members_used", "step_size"),

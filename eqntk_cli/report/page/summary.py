@@ -56,16 +56,20 @@ def facts(pair: PairAnalysis) -> list[tuple[str, str]]:
         ("Width", integer(pair.width)),
         ("Members each", members),
         ("Largest difference, noise removed", percent(verdict.size)),
+        ("Largest difference, lower bound", percent(verdict.between[0])),
         (f"95 % bound at the worst step ({integer(verdict.worst_step)})", percent(worst_bound(pair))),
         ("Margin", setting(verdict.margin_fraction)),
         (f"p of equal means ({test.test})", p_value(test.p_value)),
+        ("No test point's means differ by more than (95 %)", percent(verdict.point)),
         ("Chance to see a difference of the size of the noise", percent(test.power_one_floor)),
         ("Controls different", controls_in_words(pair)),
     ]
     if pair.coupled:
         found.append(("RMS difference per member, last step", number(test.member_rms[-1])))
     if verdict.members_to_decide is not None:
-        found.append(("Members that would decide", integer(verdict.members_to_decide)))
+        near, far = verdict.members_to_decide
+        found.append(("Members that would decide, true distance at its lower end", integer(near)))
+        found.append(("the same, at its upper end", integer(far)))
     return found
 
 
@@ -93,6 +97,6 @@ def _pair_summary(pair: PairAnalysis, entries: dict[str, Any]) -> dict[str, Any]
         for control in pair.controls
     ]
     test = entries["test"]
-    series = ("steps", "rms_distance", "noise_floor", "upper_bound", "margin", "equivalent", "p_value")
+    series = ("steps", "rms_distance", "noise_floor", "lower_bound", "upper_bound", "margin", "equivalent", "p_value")
     kept = {key: test[key] for key in (*series, "members_a", "members_b")}
     return {key: entries[key] for key in keys} | {"test": kept, "controls": controls}

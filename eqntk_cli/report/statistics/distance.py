@@ -11,8 +11,9 @@ V has at most as many nonzero eigenvalues as there are units; they are those of 
 and scaled units, which is all that is kept of the points.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -33,6 +34,8 @@ class Distance:
     reference_squared: float  # RMS^2 of the common mean, noise removed
     member_squared: float  # mean square of one member's difference (one sample), or var_A + var_B
     member_squared_error: float
+    skewness: "Skewness"
+    gram: Float[np.ndarray, "unit unit2"] = field(repr=False)  # of the centred units, scaled: trace F^2
 
     @property
     def unbiased(self) -> float:
@@ -45,6 +48,20 @@ class Distance:
         return self.floor_squared**2 / self.trace_of_square if self.trace_of_square > 0 else float("nan")
 
 
+class Slab(NamedTuple):
+    """Some points of one step: sum_i w_i row_i with w_i ~ N(0, 1) scatters as the difference of the means does."""
+
+    rows: Float[np.ndarray, "unit point"]
+    difference: Float[np.ndarray, " point"]
+
+
+class Skewness(NamedTuple):
+    """Mean over points of the squared skewness of the difference of the means: as seen, and that of normal units."""
+
+    seen: float
+    normal: float
+
+
 class DistanceSums:
     """Gathers the slabs of one step; either one sample of differences or two samples."""
 
@@ -55,11 +72,10 @@ class DistanceSums:
         self._squared = self._points = 0.0
         self._along = np.zeros(total)
         self._halves = np.zeros(total)
+        self._skewness = np.zeros(2)
 
-    def add(
-        self, a: Float[np.ndarray, "unit point"], b: Float[np.ndarray, "unit2 point"] | None = None
-    ) -> Float[np.ndarray, " point"]:
-        """Take one slab in; returns the difference of the means at its points."""
+    def add(self, a: Float[np.ndarray, "unit point"], b: Float[np.ndarray, "unit2 point"] | None = None) -> Slab:
+        """Take one slab in; returns its centred and scaled units and the difference of the means."""
         mean = a.mean(axis=0, dtype=np.float64)
         rows = _scaled(a, mean)
         if b is not None:
@@ -69,8 +85,9 @@ class DistanceSums:
         self._gram += rows @ rows.T
         self._along += rows @ mean.astype(rows.dtype)
         self._squared += float(mean @ mean)
+        self._skewness += _skewness(rows, self._units)
         self._points += mean.size
-        return mean
+        return Slab(rows, mean)
 
     def add_halves(
         self, a: Float[np.ndarray, "unit point"] | None, b: Float[np.ndarray, "unit2 point"] | None = None
@@ -117,6 +134,8 @@ class DistanceSums:
             reference_squared=reference_squared,
             member_squared=float(member),
             member_squared_error=float(error),
+            skewness=Skewness(*(self._skewness / points).tolist()),
+            gram=gram,
         )
 
 
@@ -132,6 +151,25 @@ def _scaled(a: Float[np.ndarray, "unit point"], mean: Float[np.ndarray, " point"
     """Rows whose Gram matrix has the eigenvalues of the covariance of the mean."""
     units = len(a)
     return (a - mean).astype(a.dtype) / a.dtype.type(sqrt(units * (units - 1)))
+
+
+def _skewness(rows: Float[np.ndarray, "unit point"], units: tuple[int, int | None]) -> tuple[float, float]:
+    """Sums over points of the squared skewness of the difference: as seen, and the expectation for normal units.
+
+    With r the rows, V = sum_i r_i^2 per sample: skewness (sum r_A^3 - sum r_B^3) / (V_A + V_B)^(3/2). A normal sample
+    of n has E g_1^2 = 6 (n - 2) / ((n + 1)(n + 3)) (Fisher, 1930) and gives V^3 g_1^2 / n.
+    """
+    third = variance = expected = np.zeros(rows.shape[1])
+    for part, sign, count in ((rows[: units[0]], 1, units[0]), (rows[units[0] :], -1, units[1])):
+        if count is None:
+            continue
+        squares = np.square(part, dtype=np.float64)
+        third = third + sign * np.sum(squares * part, axis=0)
+        variance = variance + squares.sum(axis=0)
+        normal = 6 * (count - 2) / ((count + 1) * (count + 3)) / count
+        expected = expected + normal * squares.sum(axis=0) ** 3
+    cubes = np.where(variance > 0, variance, 1) ** 3
+    return float(np.sum(third**2 / cubes)), float(np.sum(expected / cubes))
 
 
 def _sum_error(spread: Float[np.ndarray, " unit"]) -> float:

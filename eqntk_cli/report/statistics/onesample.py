@@ -10,14 +10,29 @@ is compared with its values after random changes of the members' signs. The sum 
 signs, so all flips of one slab are a single matrix product.
 """
 
+from math import ceil, log2
+
 import numpy as np
 from jaxtyping import Float
 
 from eqntk_cli.report.statistics.permutation import studentised
 
 
+def fewest_units(level: float) -> int:
+    """The smallest number n of units whose signs can reject at the level: all alike is one of 2^(n - 1) outcomes."""
+    return 1 + ceil(-log2(level) - 1e-9)
+
+
 def signs(units: int, resamples: int, seed: int) -> Float[np.ndarray, "resample unit"]:
-    """Random signs; the first row leaves all as they are."""
+    """Random signs; the first row leaves all as they are.
+
+    Where so many rows hold every choice, each stands there once (all signs turned count as the same), and the p-value
+    is exact.
+    """
+    choices = 2 ** (units - 1)
+    if choices <= resamples + 1:
+        bits = np.arange(choices)[:, None] >> np.arange(units) & 1
+        return (1 - 2 * bits).astype(np.float32)
     generator = np.random.default_rng([seed, 43])
     rows = generator.choice(np.array([-1, 1], dtype=np.float32), size=(resamples + 1, units))
     rows[0] = 1

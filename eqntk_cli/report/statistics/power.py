@@ -3,13 +3,12 @@
 With k times the members the covariance V of the mean difference is V/k. If the true RMS distance is delta, then with
 k times the members
 
-    |d|^2 = delta^2 + 2 delta sqrt(v_d / k) t + (v_1 t^2 + R) / k,     v_d: variance of the noise along the difference,
+    |d|^2 = delta^2 + 2 delta sqrt(v_d / k) t + (v_1 t^2 + R) / k,     v_d: variance of the noise along the difference.
 
-and the equivalence test passes when its upper bound, computed from V/k and this |d|^2, lies below the margin; a
-difference is found when T = (1/P) sum z^2, whose excess over its null mean grows like k, passes the threshold of
-the test. The answer is the smallest number of members with 80 % power: for the equivalence test with delta = 0 as long
-as equal means are compatible with what was seen, with delta = sqrt(U) where they are not but U lies inside the
-margin, and for the test of equal means where U lies outside.
+The equivalence test passes when |d|^2 falls below the quantile at the level of (margin + sqrt(v_1/k) t)^2 + R/k, and a
+difference beyond the margin is shown when |d|^2 exceeds the quantile at one minus the level of a single step (see
+`simultaneous`). The answer is the smallest number of members with 80 % power. It depends on delta, which is not
+known: it is given for both ends of its interval, and where delta is the margin itself no number decides.
 """
 
 from collections.abc import Callable
@@ -48,22 +47,41 @@ def equivalence_power(
     threshold = float(np.quantile((margin + along) ** 2 + rest, level))
     if distance.floor_squared / factor > threshold:  # see the last sentence on top of equivalence.py
         return 0.0
-    ratio = sqrt(distance.along / distance.top) if distance.top > 0 else 0.0
-    return float(np.mean(delta**2 + 2 * delta * ratio * along + along**2 + rest <= threshold))
+    return float(np.mean(_seen(distance, delta, along, rest) <= threshold))
 
 
-def members_for_difference(statistic: Float[np.ndarray, " resample"], members: int, level: float) -> int | None:
-    """Members (of each ensemble) with which the test of equal means would reject in 80 % of the repetitions."""
-    null = statistic[1:]
-    excess = float(statistic[0] - null.mean())
-    if excess <= 0:
+def members_for_difference(
+    distance: Distance, noise: Noise, delta: float, members: int, margin: float, level: float
+) -> int | None:
+    """Members (of each ensemble) with which a difference beyond the margin would be shown in 80 % of the repetitions.
+
+    Args:
+        distance: as seen with `members` members of each.
+        noise: its draws.
+        delta: the true RMS distance.
+        members: how many there are.
+        margin: the distance to be exceeded.
+        level: of a single step.
+    """
+    if delta <= margin:
         return None
-    threshold = float(np.quantile(null, 1 - level))
-    return _smallest(partial(_difference_power, null, excess, threshold), members)
+    return _smallest(partial(_difference_power, distance, noise, delta, margin, level), members)
 
 
-def _difference_power(null: Float[np.ndarray, " resample"], excess: float, threshold: float, factor: float) -> float:
-    return float(np.mean(null + factor * excess > threshold))
+def _difference_power(
+    distance: Distance, noise: Noise, delta: float, margin: float, level: float, factor: float
+) -> float:
+    along, rest = noise.along[:_DRAWS] / sqrt(factor), noise.rest[:_DRAWS] / factor
+    threshold = float(np.quantile((margin + along) ** 2 + rest, 1 - level))
+    return float(np.mean(_seen(distance, delta, along, rest) > threshold))
+
+
+def _seen(
+    distance: Distance, delta: float, along: Float[np.ndarray, " draw"], rest: Float[np.ndarray, " draw"]
+) -> Float[np.ndarray, " draw"]:
+    """|d|^2 for a true distance delta in the direction in which the difference was seen."""
+    ratio = sqrt(distance.along / distance.top) if distance.top > 0 else 0.0
+    return delta**2 + 2 * delta * ratio * along + along**2 + rest
 
 
 def _smallest(power: Callable[[float], float], members: int) -> int | None:
