@@ -7,7 +7,7 @@ OUT    ?= runs/digits_quick_$(shell date +%Y-%m-%d_%H-%M-%S)
 CORES  := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); [ $$n -le 8 ] && echo $$n || echo 8)
 PYTEST := $(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup run test test-slow check lint format types bench
+.PHONY: help setup run test test-slow check lint format types bench docs
 .NOTPARALLEL: # check stops at the first of its steps that fails
 
 help:  ## this list
@@ -50,3 +50,11 @@ types: $(READY)  ## only the type checker
 
 bench: $(READY)  ## benchmarks: ratios measured in one run
 	@for suite in experiments/bench_*.py; do echo "$$suite"; $(BIN)/python $$suite || exit 1; done
+
+docs: $(VENV)/.docs  ## the documentation in build/docs, from pages, docstrings and the schema; strict
+	$(BIN)/mkdocs build --strict
+	@echo "documentation: build/docs/index.html"
+
+$(VENV)/.docs: $(READY)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --override $(VENV)/overrides.txt -c constraints.txt -e '.[docs]'
+	@touch $@

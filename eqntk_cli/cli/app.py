@@ -22,6 +22,7 @@ class Command:
 
 
 COMMANDS: dict[str, Command] = {
+    "demo": Command("eqntk_cli.cli.demo", "demo", "The whole comparison on digits, in minutes, without files."),
     "train": Command("eqntk_cli.cli.train", "train", "Run one model: an ensemble, or the infinite one."),
     "sweep": Command("eqntk_cli.cli.sweep", "sweep", "Run every combination of settings, or an experiment."),
     "compare-runs": Command("eqntk_cli.cli.compare_runs", "compare_runs", "Report whether runs agree, with a verdict."),
@@ -35,7 +36,12 @@ COMMANDS: dict[str, Command] = {
 }
 _COMPLETION_OPTIONS = ("install_completion", "show_completion")  # `eqntk completion` takes their place
 _WITH_SETTINGS = ("train", "sweep", "kernel", "convergence")  # their --help lists what can be set
-_EPILOG = "Exit status: 0 well; 2 a mistake or condition that you can mend; 130, 143, 129 stopped from outside."
+_EPILOG = (
+    "\b\nFirst steps, which need no files:\n"
+    "  eqntk train dataset=digits group=c4 model=ntk   one prediction, in seconds\n"
+    "  eqntk demo                                      a verdict, in minutes\n\n"
+    "Exit status: 0 well; 2 a mistake or condition that you can mend; 130, 143, 129 stopped from outside."
+)
 
 
 class LazyGroup(TyperGroup):

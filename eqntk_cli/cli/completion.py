@@ -4,6 +4,8 @@ The shell asks the program itself (environment variable _EQNTK_COMPLETE), so wha
 splits words at `=`: there only the value is completed, and no space is added after a key.
 """
 
+import glob
+import os
 from collections.abc import Iterable
 from typing import Annotated
 
@@ -13,12 +15,14 @@ from eqntk_cli.config.folders import experiments_dir
 from eqntk_cli.config.keys import groups, keys, legal_values
 from eqntk_cli.errors import ConfigError
 
+_PATHS = {"dataset.files": False, "dataset.exclude": False, "dataset.root": True}  # whether it is a folder
+
 SCRIPTS = {
     "bash": """\
 _eqntk_completion() {
     local IFS=$'\\n'
     COMPREPLY=( $( env COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD=$COMP_CWORD _EQNTK_COMPLETE=complete_bash $1 ) )
-    if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=.] ]]; then compopt -o nospace; fi
+    if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=./] ]]; then compopt -o nospace; fi
     return 0
 }
 complete -o default -F _eqntk_completion eqntk""",
@@ -97,10 +101,25 @@ def _names(groups_too: dict[str, tuple[str, ...]]) -> list[str]:
 
 
 def _values(key: str, incomplete: str, groups_too: dict[str, tuple[str, ...]]) -> list[str]:
+    if key in _PATHS:
+        return _paths(incomplete, folders_only=_PATHS[key])
     words = groups_too[key] if key in groups_too else legal_values(key)
     head, comma, last = incomplete.rpartition(",")  # a sweep lists several
     used = head.split(",")
     return [f"{head}{comma}{word}" for word in words if word.startswith(last) and word not in used]
+
+
+def _paths(incomplete: str, folders_only: bool) -> list[str]:
+    """Files and folders that begin with `incomplete`, the folders with a slash behind."""
+    pattern = glob.escape(os.path.expanduser(incomplete)) + "*"
+    home = len(os.path.expanduser(incomplete)) - len(incomplete)
+    typed = [path if home == 0 else incomplete + path[len(incomplete) + home :] for path in sorted(glob.glob(pattern))]
+    folders = [os.path.isdir(os.path.expanduser(path)) for path in typed]
+    return [
+        path + "/" if folder else path
+        for path, folder in zip(typed, folders, strict=True)
+        if folder or not folders_only
+    ]
 
 
 def _has_keys(part: str) -> bool:

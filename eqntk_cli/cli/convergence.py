@@ -39,7 +39,7 @@ def convergence(
         if word.startswith(("model", "dataset.n_train=")):
             raise ConfigError(f"{word} has no effect here; use --widths, --members and --samples")
     config = compose([*(settings or []), f"dataset.n_train={samples}"], config_dir)
-    config = replace(config, model=replace(config.model, members=members, route="auto"))
+    config = replace(config, model=replace(config.model, members=members, antithetic=False, route="auto"))
     set_precision(config.precision)
     study = _measured(config, sizes)
     _write(study, out)

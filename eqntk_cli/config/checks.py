@@ -16,6 +16,36 @@ def is_molecular(dataset: DatasetConfig) -> bool:
     return dataset.kind == "molecules"
 
 
+def is_antithetic(config: Config) -> bool:
+    """Whether members 2k and 2k+1 differ in the sign of the read-out only: as asked, or, auto, unless centred.
+
+    Centred members start at zero whatever the sign, and follow one path to leading order: a pair counts as one member.
+    """
+    asked = config.model.antithetic
+    ensemble = config.model.name != "ntk"
+    return ensemble and (not config.training.centred if asked == "auto" else bool(asked))
+
+
+def antithetic(config: Config) -> None:
+    """Antithetic members come in pairs, of which a spread needs two, and centred ones are no use."""
+    if not is_antithetic(config):
+        return
+    model = config.model
+    _demand(
+        not config.training.centred,
+        "model.antithetic",
+        "true",
+        "auto or false with training.centred=true, where both members of a pair start at zero and follow one path, so "
+        "that the pair counts as one member",
+    )
+    off = "with antithetic members, which come in pairs, or model.antithetic=false"
+    fewest = max(4, model.members + model.members % 2)
+    _demand(model.members == fewest, "model.members", model.members, f"{fewest} {off}")
+    if model.block_size != "auto":
+        even = model.block_size + model.block_size % 2
+        _demand(model.block_size == even, "model.block_size", model.block_size, f"auto or {even} {off}")
+
+
 def coupling(config: Config) -> None:
     """Shared weights need networks with the same parameters, and the exact orbit."""
     if config.coupling == "shared":
@@ -103,7 +133,7 @@ def dataset(config: Config) -> None:
         _demand(data.ood_dataset is None, "dataset.ood_dataset", data.ood_dataset, legal)
 
 
-RULES: tuple[Callable[[Config], None], ...] = (coupling, roles, training, dataset)
+RULES: tuple[Callable[[Config], None], ...] = (coupling, antithetic, roles, training, dataset)
 
 
 def _one_of(key: str, value: str, legal: tuple[str, ...], given: str) -> None:

@@ -22,6 +22,7 @@ LEGAL_VALUES: dict[str, tuple[str, ...]] = {
     "architecture.group_support": schema.SUPPORTS,
     "model.augmentation": schema.AUGMENTATIONS,
     "model.route": schema.ROUTES,
+    "model.antithetic": ("auto", "true", "false"),
     "training.optimizer": schema.OPTIMIZERS,
     "training.loss": schema.LOSSES,
     "tracking.mode": schema.TRACKING_MODES,

@@ -154,6 +154,7 @@ class ModelConfig:
     width: int = 256  # channels of every hidden layer
     members: int = 16  # networks in the ensemble
     block_size: Any = "auto"  # members written together, or auto
+    antithetic: Any = "auto"  # members 2k and 2k+1 differ in the sign of the read-out only; auto: unless centred
     augmentation: str = "orbit"  # augmented_ensemble: copies that a member is trained on
     haar_samples: int = 4  # augmentation=haar: rotations per training sample
     route: str = "auto"  # ntk: recursion of the group kernel; auto: the cheapest exact one
@@ -170,6 +171,9 @@ class ModelConfig:
         )
         auto = self.block_size == "auto" or (isinstance(self.block_size, int) and self.block_size >= 1)
         require(auto, "model.block_size", self.block_size, "auto or a whole number of at least 1")
+        self.antithetic = {"true": True, "false": False}.get(str(self.antithetic), self.antithetic)
+        known = self.antithetic == "auto" or isinstance(self.antithetic, bool)
+        require(known, "model.antithetic", self.antithetic, ("auto", "true", "false"))
         require(self.augmentation in AUGMENTATIONS, "model.augmentation", self.augmentation, AUGMENTATIONS)
         require(self.haar_samples >= 1, "model.haar_samples", self.haar_samples, "a whole number of at least 1")
         require(self.route in ROUTES, "model.route", self.route, ROUTES)

@@ -136,8 +136,16 @@ class NTKRegressor(RegressorMixin, _InfiniteEstimator):
         ridge: added to the diagonal of the kernel, as a share of its mean diagonal; with kernel="nngp" also the
             variance of noise on the targets.
         kernel: ntk (all weights are trained) or nngp (only the read-out: the Bayesian posterior at time=inf).
-        hidden_layers, activation, W_std, b_std, filter, padding, stride, average_pool, skip, readout: of the
-            architecture, as after `architecture.` on the command line.
+        hidden_layers: hidden dense or convolution layers.
+        activation: relu, erf, gelu, ...
+        W_std: a number, or one per linear layer, the read-out last.
+        b_std: the same for the biases.
+        filter: cnn: window, a number of pixels or (height, width).
+        padding: cnn: valid, same or circular.
+        stride: cnn: step of the windows.
+        average_pool: cnn: side of the windows averaged over after every hidden activation.
+        skip: residual connections.
+        readout: cnn: pool or flatten.
         precision: float32 or float64, of the kernel.
         memory: a folder or joblib.Memory in which kernels are kept for other processes.
 

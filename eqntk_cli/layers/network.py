@@ -19,6 +19,7 @@ from eqntk_cli.layers.base import Layer
 from eqntk_cli.recursion.state import State
 
 Params = Any  # pytree of arrays
+_NAME = "layers_{}"  # of the parameters of a layer by its place: flax's, from the field of `_Modules`
 
 
 class Network(Protocol):
@@ -29,6 +30,9 @@ class Network(Protocol):
 
     def apply(self, params: Params, x: Samples) -> Float[Array, "sample output"]:
         """The finite network."""
+
+    def signed(self, params: Params, sign: Array) -> Params:
+        """The parameters with weights and bias of the read-out times `sign`; the output f is then sign * f."""
 
 
 class _Modules(nn.Module):
@@ -58,6 +62,11 @@ class Sequential:
         """The finite network."""
         output: Array = self._module.apply({"params": params}, self.domain.sites(x))  # type: ignore[assignment]
         return output[:, 0, :]
+
+    def signed(self, params: Params, sign: Array) -> Params:
+        """The parameters with weights and bias of the read-out, the last layer that has any, times `sign`."""
+        readout = [name for name in map(_NAME.format, range(len(self.layers))) if name in params][-1]
+        return params | {readout: jax.tree.map(lambda leaf: leaf * sign.astype(leaf.dtype), params[readout])}
 
     def kernel(self, state: State) -> State:
         """The kernel recursion, from a state of the input to the state of the output."""
@@ -94,3 +103,7 @@ class SumOverAtoms:
             flat = signals.reshape(-1, *signals.shape[2:])
             outputs = self.atom.apply(params, flat).reshape(*signals.shape[:2], -1)
         return jnp.einsum("ma,mao->mo", mask.astype(outputs.dtype), outputs)
+
+    def signed(self, params: Params, sign: Array) -> Params:
+        """The parameters with the read-out of every atom's network times `sign`."""
+        return self.atom.signed(params, sign)

@@ -3,6 +3,10 @@
 Three models of the program are one class with other ingredients: the group-convolutional ensemble (group
 network, original data, evaluated at the samples themselves), the augmented ensemble (plain network, orbit of
 the data, evaluated on the whole orbit) and the same without augmentation (the control).
+
+Antithetic members 2k and 2k+1 are both drawn from the random stream of member 2k, and the read-out of member 2k+1 is
+negated, weights and bias: f_0' = -f_0, under one tangent kernel. The read-out is symmetric, so each has the law of an
+ordinary member (and member 2k is the ordinary one); what is odd in f_0 cancels in the mean of the pair.
 """
 
 import math
@@ -31,6 +35,7 @@ class FiniteEnsemble:
 
     `stream` tells the random streams of the models apart; coupled models share one. `evaluation` is the orbit on
     which predictions are read, `invariance` the one under which a member must be invariant (None: it need not).
+    A block of antithetic members never splits a pair.
     """
 
     trainer: EnsembleTrainer
@@ -44,6 +49,7 @@ class FiniteEnsemble:
     stability_limit: float | None
     notes: tuple[str, ...] = ()
     requested_block: int | None = None
+    antithetic: bool = False
     _last: Params | None = field(default=None, init=False, repr=False)
     _kept: tuple[int, np.ndarray] | None = field(default=None, init=False, repr=False)  # first member, predictions
 
@@ -67,6 +73,7 @@ class FiniteEnsemble:
         """Members that are kept together: as asked, or whole programs of at least `_BLOCK` members."""
         program = self.trainer.layout.members
         automatic = program * max(1, _BLOCK // program)
+        automatic *= 2 if self.antithetic and automatic % 2 else 1
         return min(automatic if self.requested_block is None else self.requested_block, self.members)
 
     def run_block(
@@ -109,10 +116,15 @@ class FiniteEnsemble:
         """The predictions of a whole program from member `first` on; of the last one they are kept."""
         if self._kept is None or self._kept[0] != first:
             members = range(first, first + self.trainer.layout.members)
-            keys = jnp.stack([member_key(self.seed, self.stream, member) for member in members])
-            values, self._last = self.trainer.run(keys, on_progress)
+            keys = jnp.stack([member_key(self.seed, self.stream, self._drawn_as(member)) for member in members])
+            signs = jnp.array([1.0 if self._drawn_as(member) == member else -1.0 for member in members])
+            values, self._last = self.trainer.run(keys, on_progress, signs)
             self._kept = first, values
         return self._kept[1]
+
+    def _drawn_as(self, member: int) -> int:
+        """The member from whose random stream this one is drawn."""
+        return member - member % 2 if self.antithetic else member
 
     def _halve(self, error: Exception) -> None:
         layout = self.trainer.layout.halved()

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Int
 
 from eqntk_cli.architectures.registry import get_architecture
+from eqntk_cli.config.checks import is_antithetic
 from eqntk_cli.domains.samples import count
 from eqntk_cli.layers.network import Network
 from eqntk_cli.models.augmentation import HaarCopies, Orbit
@@ -83,6 +84,7 @@ def _ensemble(
         stability_limit=problem.limit,
         notes=problem.pair.notes,
         requested_block=None if config.model.block_size == "auto" else config.model.block_size,
+        antithetic=is_antithetic(config),
     )
 
 

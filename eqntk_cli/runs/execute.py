@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from eqntk_cli.architectures.checks import check
+from eqntk_cli.config.checks import is_antithetic
 from eqntk_cli.config.schema import ArchitectureConfig, Config, DatasetConfig
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.errors import ConfigError, DataError, StorageError
@@ -20,7 +21,7 @@ from eqntk_cli.models.base import EnsembleModel, KernelModel
 from eqntk_cli.runs import provenance
 from eqntk_cli.runs.contents import CONFIG_FILE, KERNELS, LOCK_FILE, RECORD_FILE
 from eqntk_cli.runs.ensemble import run_ensemble
-from eqntk_cli.runs.folder import difference, read_config, write_config
+from eqntk_cli.runs.folder import as_begun, difference, read_config, write_config
 from eqntk_cli.runs.integrity import config_edited, config_fingerprint, damages
 from eqntk_cli.runs.kernel import discard_kernels, kept_kernels, run_kernel
 from eqntk_cli.runs.record import Record, read_record, write_record
@@ -44,6 +45,7 @@ def execute(config: Config, folder: Path, load: Load | None = None, build: Build
         NumericalError: the training diverges.
         StorageError: the disk is full, the folder is damaged, or another process is writing it.
     """
+    config = as_begun(folder, config)
     check(config)
     before = set(folder.iterdir()) if folder.is_dir() else None
     make_folder(folder)
@@ -176,6 +178,7 @@ def _new_record(config: Config) -> Record:
         haar_samples=_haar_samples(config),
         width=config.model.width if ensemble else None,
         members=config.model.members if ensemble else None,
+        antithetic=is_antithetic(config),
         versions=provenance.versions(),
         git_commit=provenance.git_commit(),
         devices=devices(),

@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import cast
@@ -57,13 +58,24 @@ def read_config(folder: Path) -> Config:
     """
     path = folder / CONFIG_FILE
     try:
-        settings = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.load(path))
+        settings = OmegaConf.merge(OmegaConf.structured(Config), _BEFORE, OmegaConf.load(path))
         return cast(Config, OmegaConf.to_object(settings))
     except FileNotFoundError as error:
         raise StorageError(f"{folder} is not a run folder (no {CONFIG_FILE}); see `eqntk runs list`.") from error
     except (OmegaConfBaseException, YAMLError, UnicodeDecodeError, TypeError) as error:
         said = str(error).splitlines()[0]
         raise StorageError(f"{path} is damaged ({said}); restore it from a copy or start a new run.") from error
+
+
+def as_begun(folder: Path, config: Config) -> Config:
+    """The settings, with what the run in the folder was begun without as it was then, unless it is asked for now."""
+    try:
+        begun = OmegaConf.load(folder / CONFIG_FILE)
+    except (OSError, YAMLError, UnicodeDecodeError):
+        return config  # a new run, or one that `read_config` refuses
+    if config.model.antithetic != "auto" or OmegaConf.select(begun, "model.antithetic") is not None:
+        return config
+    return replace(config, model=replace(config.model, antithetic=False))
 
 
 def difference(before: Config, now: Config) -> str | None:
@@ -99,6 +111,8 @@ def logging_to(folder: Path) -> Iterator[logging.Logger]:
         logger.level, logger.propagate = before
 
 
+# how runs were made before a setting was there, where that is not its default
+_BEFORE: dict[str, object] = {"model": {"antithetic": False}}
 _HARMLESS = ("tracking", "label", "dataset.root", "dataset.url", "model.block_size")  # the data has its fingerprint
 
 

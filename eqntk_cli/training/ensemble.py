@@ -53,15 +53,21 @@ class EnsembleTrainer:
     advice: str = ""  # what to tell a user whose training diverges
 
     def run(
-        self, keys: Key[Array, " member"], on_progress: Callable[[float], None]
+        self,
+        keys: Key[Array, " member"],
+        on_progress: Callable[[float], None],
+        signs: Float[Array, " member"] | None = None,
     ) -> tuple[Float[np.ndarray, "member step sample output"], Params]:
         """Train the members with these keys; their predictions at the recorded steps, and their final parameters.
+
+        `signs` multiply the read-out at the start, weights and bias: -1 for the second of a pair of antithetic members.
 
         Raises:
             NumericalError: if the training loss stops being finite or grows without bound.
         """
         members, last = len(keys), self.record_steps[-1]
-        params = self._initial(over_members(padded_to_devices(keys)))
+        signs = jnp.ones(members) if signs is None else signs
+        params = self._initial(*(over_members(padded_to_devices(each)) for each in (keys, signs)))
         state = jax.vmap(self.optimizer.init)(params)
         outputs = self._outputs(params)
         start = outputs if self.objective.centred else jax.tree.map(lambda f: jnp.zeros_like(f[..., :1]), outputs)
@@ -82,8 +88,11 @@ class EnsembleTrainer:
         return np.stack(recorded, axis=1), params
 
     @cached_property
-    def _initial(self) -> Callable[[Array], Params]:
-        return jax.jit(jax.vmap(partial(self.network.init, x=take(self.train_x, slice(0, 1)))))
+    def _initial(self) -> Callable[[Array, Array], Params]:
+        return jax.jit(jax.vmap(self._drawn))
+
+    def _drawn(self, key: Array, sign: Array) -> Params:
+        return self.network.signed(self.network.init(key, take(self.train_x, slice(0, 1))), sign)
 
     @cached_property
     def _steps(self) -> Steps:

@@ -9,7 +9,7 @@ from pathlib import Path
 COMMAND = str(Path(sys.executable).with_name("eqntk"))
 TINY = [
     "model.width=8",
-    "model.members=2",
+    "model.members=4",
     "training.steps=4",
     "dataset.n_train=6",
     "dataset.n_test=6",

@@ -38,6 +38,29 @@ def test_suggestions(case):
     assert suggestions(incomplete, before, GROUPS) == expected
 
 
+@pytest.mark.parametrize(
+    ("incomplete", "offered"),
+    [
+        ("dataset.files=", ["dataset.files=mine/", "dataset.files=mine.npz"]),
+        ("dataset.files=mine/", ["dataset.files=mine/more.npz"]),
+        ("dataset.root=", ["dataset.root=mine/"]),
+        ("dataset.files=none", []),
+    ],
+)
+def test_files_and_folders_are_completed(incomplete, offered, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    for name in ("mine.npz", "mine/more.npz"):
+        (tmp_path / name).touch()
+    assert sorted(suggestions(incomplete, [], GROUPS)) == sorted(offered)
+
+
+def test_the_home_folder_stays_as_it_was_typed(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.npz").touch()
+    assert suggestions("dataset.files=~/mi", [], GROUPS) == ["dataset.files=~/mine.npz"]
+
+
 def test_every_setting_is_offered_when_its_part_is_typed():
     assert "model.members=" in suggestions("model.", [], GROUPS)
     assert "model.name=" not in suggestions("model.", [], GROUPS)  # model= says it

@@ -56,6 +56,22 @@ REFUSED = {
         "architecture.skip=True",
         "average_pool=2",
     ),
+    "an odd number of antithetic members": (
+        ["model.members=7"],
+        "model.members=7",
+        "expected 8 with antithetic members",
+    ),
+    "a single pair of antithetic members": (
+        ["model.members=2"],
+        "model.members=2",
+        "expected 4 with antithetic members",
+    ),
+    "blocks that split antithetic pairs": (["model.block_size=3"], "model.block_size=3", "expected auto or 4"),
+    "antithetic members that are centred": (
+        ["model.antithetic=true", "training.centred=true"],
+        "model.antithetic=true",
+        "follow one path, so that the pair counts as one member",
+    ),
     "shared weights with full support": (["coupling=shared"], "architecture.group_support=full", "identity"),
     "shared weights with sampled rotations": (
         [*SPHERE, "group=so3", "coupling=shared", "architecture.group_support=identity", "model.augmentation=haar"],
@@ -123,6 +139,8 @@ ALLOWED = {
     "sgd": ["training=sgd"],
     "adam": ["training=adam"],
     "centred cross-entropy": ["training=cross_entropy"],
+    "an odd number of centred members": ["training.centred=true", "model.members=7"],
+    "an odd number of independent members": ["model.antithetic=false", "model.members=7", "model.block_size=3"],
     "recorded steps": ["training.record_steps=[0,10,300]"],
 }
 

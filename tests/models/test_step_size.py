@@ -16,7 +16,7 @@ def about_z(order, **training) -> Config:
         dataset=DatasetConfig(name="random", family="random", kind="molecules"),
         group=GroupConfig("cn", order),
         architecture=ArchitectureConfig(name="spherical_mlp", bandlimit=3, hidden_layers=1),
-        model=ModelConfig(name="gcnn_ensemble", width=8, members=2),
+        model=ModelConfig(name="gcnn_ensemble", width=8, members=4),
         training=TrainingConfig(steps=5, **training),
         precision="float64",
     )

@@ -30,7 +30,7 @@ def config(**changes) -> Config:
         dataset=DatasetConfig(name="digits", family="digits", n_train=4, n_test=3, n_ood=2),
         group=GroupConfig(name="c4"),
         architecture=ArchitectureConfig(name="mlp"),
-        model=ModelConfig(name="gcnn_ensemble", width=8, members=MEMBERS),
+        model=ModelConfig(name="gcnn_ensemble", width=8, members=MEMBERS, antithetic=False),
         training=TrainingConfig(steps=4),
         tracking=TrackingConfig(mode="disabled"),
         precision="float64",

@@ -1,6 +1,7 @@
 """A run in its folder: what it leaves there, and what it refuses."""
 
 import csv
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -13,9 +14,10 @@ from eqntk_cli.files.lock import held
 from eqntk_cli.progress import Bar
 from eqntk_cli.runs import execute as execute_module
 from eqntk_cli.runs import provenance
-from eqntk_cli.runs.contents import CONFIG_FILE, LOCK_FILE
+from eqntk_cli.runs.contents import CONFIG_FILE, LOCK_FILE, RECORD_FILE
 from eqntk_cli.runs.execute import execute, resume
 from eqntk_cli.runs.folder import read_config
+from eqntk_cli.runs.integrity import config_fingerprint
 from eqntk_cli.runs.record import read_record
 from eqntk_cli.runs.store import open_predictions
 
@@ -60,11 +62,63 @@ def test_the_number_of_random_rotations_is_on_record_only_where_there_are_any(tm
         group=GroupConfig(name="so3"),
         architecture=ArchitectureConfig(name="spherical_mlp", bandlimit=2),
     )
-    haar = ModelConfig("augmented_ensemble", width=8, members=2, augmentation="haar", haar_samples=16)
+    haar = ModelConfig("augmented_ensemble", width=8, members=4, augmentation="haar", haar_samples=16)
     folder = execute(config(model=haar, **molecules), tmp_path / "haar", load, FakeEnsemble)
     assert read_record(folder).haar_samples == 16
-    orbit = ModelConfig("augmented_ensemble", width=8, members=2, haar_samples=16)
+    orbit = ModelConfig("augmented_ensemble", width=8, members=4, haar_samples=16)
     assert read_record(execute(config(model=orbit), tmp_path / "orbit", load, FakeEnsemble)).haar_samples is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "centred", "resolved"),
+    [("auto", False, True), ("auto", True, False), (True, False, True), (False, False, False)],
+)
+def test_whether_members_are_antithetic_is_on_record_as_a_truth_value(tmp_path, asked, centred, resolved):
+    model = ModelConfig("gcnn_ensemble", width=8, members=4, antithetic=asked)
+    settings = config(model=model, training=TrainingConfig(steps=4, centred=centred))
+    assert read_record(execute(settings, tmp_path, load, FakeEnsemble)).antithetic is resolved
+
+
+def begun_before_antithetic_members(folder):
+    """A run of an earlier program, preempted after its first block."""
+    settings = config(model=ModelConfig("gcnn_ensemble", width=8, members=4, antithetic=False))
+
+    def build(*given):
+        return FakeEnsemble(*given, hook=lambda number: stop() if number == 1 else None)
+
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        execute(settings, folder, load, build)
+    path = folder / CONFIG_FILE
+    path.write_text(path.read_text().replace("  antithetic: false\n", ""))
+    record = json.loads((folder / RECORD_FILE).read_text())
+    del record["antithetic"]
+    record["config_fingerprint"] = config_fingerprint(folder)
+    (folder / RECORD_FILE).write_text(json.dumps(record))
+    return settings
+
+
+def test_a_run_begun_without_antithetic_members_goes_on_without(tmp_path):
+    """Both by `--resume` and by the settings that it was made with, which leave the new key at auto."""
+    settings = begun_before_antithetic_members(tmp_path / "resumed")
+    begun_before_antithetic_members(tmp_path / "again")
+    seen = []
+
+    def build(given, data):
+        seen.append(given.model.antithetic)
+        return FakeEnsemble(given, data)
+
+    resume(tmp_path / "resumed", load, build)
+    execute(replace(settings, model=replace(settings.model, antithetic="auto")), tmp_path / "again", load, build)
+    assert seen == [False, False]
+    for name in ("resumed", "again"):
+        record = read_record(tmp_path / name)
+        assert (record.state, record.members_done, record.antithetic) == ("done", 4, False)
+        execute(replace(settings, model=replace(settings.model, antithetic="auto")), tmp_path / name, never, never)
+    with pytest.raises(ConfigError, match="model.antithetic was False and is now True"):
+        execute(replace(settings, model=replace(settings.model, antithetic=True)), tmp_path / "again", never, never)
 
 
 def test_metrics_by_hand(tmp_path):

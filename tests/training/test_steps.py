@@ -133,10 +133,10 @@ def test_a_block_that_runs_out_of_memory_is_halved_and_says_so(monkeypatch):
     expected = built.run_block(0, 2, ignore)
     real, built = type(built.trainer).run, replace(built)
 
-    def short_of_memory(trainer, keys, on_progress):
+    def short_of_memory(trainer, keys, on_progress, signs):
         if len(keys) > 2:
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
-        return real(trainer, keys, on_progress)
+        return real(trainer, keys, on_progress, signs)
 
     monkeypatch.setattr(type(built.trainer), "run", short_of_memory)
     before = built.layout["members"]
