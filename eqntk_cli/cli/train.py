@@ -33,7 +33,9 @@ def train(
     resume: Annotated[
         Path | None,
         typer.Option(
-            help="Go on with the run in this folder; members and kernel tiles in it are kept.", show_default=False
+            help="Go on with the run in this folder; members and kernel tiles in it are kept. With model.members=M it "
+            "is grown: members are appended, also to a finished run.",
+            show_default=False,
         ),
     ] = None,
     out: Annotated[
@@ -58,9 +60,9 @@ def train(
 
     overrides = settings or []
     if resume is not None:
-        if overrides or cfg is not None or info is not None or out is not None:
-            raise ConfigError("--resume takes the settings of the run as they are; leave the others out.")
-        _resume(resume)
+        if cfg is not None or info is not None or out is not None:
+            raise ConfigError("--resume takes the settings of the run as they are; leave the other options out.")
+        _resume(resume, _members(overrides))
         return
     check_overrides(overrides, own_options=config_dir is not None)
     if out is not None:
@@ -115,9 +117,32 @@ def _train_in(folder: Path, overrides: list[str], config_dir: str | None) -> Non
     _run(settings_of_run(folder, overrides, config_dir), folder)
 
 
-def _resume(folder: Path) -> None:
+def _members(overrides: list[str]) -> int | None:
+    """The number of members to which a run is grown, the one thing that may change; None to go on as it is."""
+    others = [word for word in overrides if not word.startswith("model.members=")]
+    if others:
+        raise ConfigError(
+            f"{' '.join(others)} cannot be changed in a run that was begun; --resume takes model.members=M, a new "
+            "run any setting."
+        )
+    if not overrides:
+        return None
+    words = {word.partition("=")[2] for word in overrides}
+    if len(words) > 1 or not min(words).isdecimal():
+        raise ConfigError(f"{' '.join(overrides)} is not possible with --resume; expected one whole number of members.")
+    return int(min(words))
+
+
+def _resume(folder: Path, members: int | None) -> None:
+    from eqntk_cli.config.precision import set_precision
     from eqntk_cli.runs.folder import read_config
 
+    if members is not None:
+        say_loading()
+        set_precision(read_config(folder).precision)  # before data are read
+        from eqntk_cli.runs.grow import grow
+
+        grow(folder, members)
     _run(read_config(folder), folder)
 
 

@@ -32,7 +32,7 @@ def run_ensemble(session: Session, model: EnsembleModel, data: DataBundle) -> No
     store = _open_store(session, model, data)
     total = _total(session, store)
     for start, stop in session.record.missing_blocks():
-        total += _run_block(session, model, data, store, start, stop)
+        _add(total, _run_block(session, model, data, store, start, stop))
         _write_metrics(session, model, data, total / session.record.members_done)
     rows = _write_metrics(session, model, data, ensemble_mean(session, store))  # summed in order, whatever was resumed
     for row in by_step(rows):
@@ -48,14 +48,16 @@ def _total(session: Session, store: EnsembleStore) -> Float[np.ndarray, "step sa
     """The sum of the predictions so far."""
     total = np.zeros((store.shape[1], *store.shape[3:]))
     for block in session.record.blocks_done:
-        total += _summed(store.read_block(block.start, block.stop))
+        _add(total, store.read_block(block.start, block.stop))
     return total
 
 
-def _summed(
-    values: Float[np.ndarray, "member step element sample output"],
-) -> Float[np.ndarray, "step sample output"]:
-    return values[:, :, 0].sum(axis=0, dtype=np.float64)
+def _add(
+    total: Float[np.ndarray, "step sample output"], values: Float[np.ndarray, "member step element sample output"]
+) -> None:
+    """Add members one by one, so that the sum does not depend on the blocks that they are in."""
+    for member in values[:, :, 0]:
+        total += member
 
 
 def _write_metrics(
@@ -110,8 +112,8 @@ def check_block(
 
 def _run_block(
     session: Session, model: EnsembleModel, data: DataBundle, store: EnsembleStore, start: int, stop: int
-) -> Float[np.ndarray, "step sample output"]:
-    """Train and keep the members start, ..., stop - 1; the sum of their predictions."""
+) -> Float[np.ndarray, "member step element sample output"]:
+    """Train and keep the members start, ..., stop - 1; their predictions."""
     began = time.monotonic()
     shown = BlockProgress(session.progress, start, stop, session.record, int(model.record_steps[-1]))
     shown(0.0)
@@ -136,7 +138,7 @@ def _run_block(
     session.log.info("members %d-%d in %.1f s, sha256 %s", start, stop - 1, block.seconds, block.sha256)
     rate = record.member_steps_per_second
     session.tracker.log({"members_done": record.members_done, "progress/member_steps_per_second": rate})
-    return _summed(values)
+    return values
 
 
 def _open_store(session: Session, model: EnsembleModel, data: DataBundle) -> EnsembleStore:
@@ -148,6 +150,7 @@ def _open_store(session: Session, model: EnsembleModel, data: DataBundle) -> Ens
         except StorageError as error:
             session.note(f"all members are computed again: {error}")
         else:
+            store.enlarge(model.members)  # of a run that was grown
             _keep_intact(session)
             return store
     block_size = record.blocks[0][1] if record.blocks else model.block_size

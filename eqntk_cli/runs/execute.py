@@ -12,7 +12,7 @@ from pathlib import Path
 
 from eqntk_cli.architectures.checks import check
 from eqntk_cli.config.checks import is_antithetic
-from eqntk_cli.config.schema import ArchitectureConfig, Config, DatasetConfig
+from eqntk_cli.config.schema import Config
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.errors import ConfigError, DataError, StorageError
 from eqntk_cli.files.atomic import make_folder
@@ -20,14 +20,23 @@ from eqntk_cli.files.lock import held
 from eqntk_cli.models.base import EnsembleModel, KernelModel
 from eqntk_cli.runs import provenance
 from eqntk_cli.runs.contents import CONFIG_FILE, KERNELS, LOCK_FILE, RECORD_FILE
+from eqntk_cli.runs.continuation import (
+    Load,
+    load_data,
+    merged,
+    on_this_machine,
+    require_intact,
+    require_same_data,
+    require_same_versions,
+)
 from eqntk_cli.runs.ensemble import run_ensemble
 from eqntk_cli.runs.folder import as_begun, difference, read_config, write_config
-from eqntk_cli.runs.integrity import config_edited, config_fingerprint, damages
+from eqntk_cli.runs.grow import as_grown, settle
+from eqntk_cli.runs.integrity import config_edited, config_fingerprint
 from eqntk_cli.runs.kernel import discard_kernels, kept_kernels, run_kernel
 from eqntk_cli.runs.record import Record, read_record, write_record
 from eqntk_cli.runs.session import Session, devices, moment
 
-Load = Callable[[DatasetConfig, ArchitectureConfig], DataBundle]
 Build = Callable[[Config, DataBundle], EnsembleModel | KernelModel]
 
 
@@ -45,14 +54,15 @@ def execute(config: Config, folder: Path, load: Load | None = None, build: Build
         NumericalError: the training diverges.
         StorageError: the disk is full, the folder is damaged, or another process is writing it.
     """
-    config = as_begun(folder, config)
+    settle(folder)
+    config = as_grown(folder, as_begun(folder, config))
     check(config)
     before = set(folder.iterdir()) if folder.is_dir() else None
     make_folder(folder)
     with held(folder / LOCK_FILE):
         new = not (folder / RECORD_FILE).exists()
         try:
-            _run_or_go_on(config, folder, load or _load_data, build)
+            _run_or_go_on(config, folder, load or load_data, build)
         except (ConfigError, DataError, StorageError):
             if new and not _keeps_something(folder):
                 _restore(folder, before)
@@ -89,6 +99,7 @@ def resume(folder: Path, load: Load | None = None, build: Build | None = None) -
     Raises:
         StorageError: it is not a run folder, or it is damaged.
     """
+    settle(folder)
     return execute(read_config(folder), folder, load, build)
 
 
@@ -105,55 +116,13 @@ def _begin(config: Config, folder: Path) -> Record:
         if changed is not None:
             raise ConfigError(f"{folder} was begun with other settings ({changed}); use those, or start a new run.")
     if record.state == "done":
-        _require_intact(folder, record)
+        require_intact(folder, record)
         return record
     if config_edited(folder, record):
         raise StorageError(f"{folder / CONFIG_FILE} was edited after the run began; restore it, or start a new run.")
-    now = provenance.versions()
-    differing = [name for name in provenance.DECISIVE if record.versions.get(name) != now.get(name)]
-    done = _done(record, folder)
-    if done is not None and differing:
-        said = ", ".join(f"{name} {record.versions.get(name)}, now {now.get(name)}" for name in differing)
-        raise StorageError(
-            f"{folder} was begun with {said}; its {done[0]} would not be alike to the last digit. "
-            "Install what it was begun with, or start a new run."
-        )
-    record = record.moved_to("running", versions=now, host=provenance.host(), error=None, stopped=None)
-    return _on_this_machine(record, done)
-
-
-def _require_intact(folder: Path, record: Record) -> None:
-    """Check that a finished run still holds what it promised.
-
-    Raises:
-        StorageError: it does not.
-    """
-    broken = damages(folder, record)
-    if broken:
-        more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
-        raise StorageError(
-            f"{folder} was done, but {', '.join(broken[:3])}{more}; restore it from a copy, or make the run again in "
-            "a new folder."
-        )
-
-
-def _done(record: Record, folder: Path) -> tuple[str, str] | None:
-    """What earlier sessions have computed a part of, and how much; None where there is nothing."""
-    if record.blocks_done:
-        return "members", f"the members after the first {record.members_done}"
-    return ("kernels", "the kernels after the first tiles") if (folder / KERNELS).exists() else None
-
-
-def _on_this_machine(record: Record, done: tuple[str, str] | None) -> Record:
-    """The record with the devices and the commit of this session; others than before are noted."""
-    here, commit = devices(), provenance.git_commit()
-    pairs = ((", ".join(record.devices), ", ".join(here)), (f"commit {record.git_commit}", f"commit {commit}"))
-    lines = [
-        f"{done[1]} were computed with {now}, those before with {before}: alike up to rounding at best"
-        for before, now in pairs
-        if done is not None and before != now
-    ]
-    return replace(record, devices=here, git_commit=commit, notes=_merged(record.notes, tuple(lines)))
+    require_same_versions(folder, record)
+    changes = {"versions": provenance.versions(), "host": provenance.host(), "error": None, "stopped": None}
+    return on_this_machine(folder, record.moved_to("running", **changes))
 
 
 def _new_record(config: Config) -> Record:
@@ -231,15 +200,9 @@ def _note_data(session: Session, data: DataBundle) -> None:
     Raises:
         StorageError: the run was begun with other data.
     """
-    found, before = data.fingerprint(), session.record.fingerprint
-    if before is not None and before != found:
-        changed = ", ".join(split for split in found if split != "all" and found[split] != before.get(split))
-        raise StorageError(
-            f"{session.folder} was begun with other data (the {changed} samples differ); "
-            "point dataset.root to the files it was begun with, or start a new run."
-        )
-    record = replace(session.record, fingerprint=found, task=data.task, target=asdict(data.target))
-    session.save(replace(record, notes=_merged(record.notes, data.notes)))
+    require_same_data(session.folder, session.record, data)
+    record = replace(session.record, fingerprint=data.fingerprint(), task=data.task, target=asdict(data.target))
+    session.save(replace(record, notes=merged(record.notes, data.notes)))
 
 
 def _note_model(session: Session, model: EnsembleModel | KernelModel) -> None:
@@ -255,17 +218,7 @@ def _note_model(session: Session, model: EnsembleModel | KernelModel) -> None:
         raise StorageError(f"{session.folder} was begun with other record_steps or members; start a new run.")
     limit = None if model.stability_limit is None else float(model.stability_limit)
     record = replace(record, record_steps=steps, members=members, step_size=float(model.step_size))
-    session.save(replace(record, stability_limit=limit, notes=_merged(record.notes, model.notes)))
-
-
-def _merged(notes: list[str], more: tuple[str, ...]) -> list[str]:
-    return list(dict.fromkeys([*notes, *more]))
-
-
-def _load_data(dataset: DatasetConfig, architecture: ArchitectureConfig) -> DataBundle:
-    from eqntk_cli.data.registry import load_data
-
-    return load_data(dataset, architecture)
+    session.save(replace(record, stability_limit=limit, notes=merged(record.notes, model.notes)))
 
 
 def _build_model(session: Session, config: Config, data: DataBundle) -> EnsembleModel | KernelModel:

@@ -8,7 +8,7 @@ not checked.
 import json
 from pathlib import Path
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -23,10 +23,14 @@ from eqntk_cli.runs.store import BLOCKS, EnsembleStore
 def config_fingerprint(folder: Path) -> str | None:
     """The sha256 of the settings in config.yaml that predictions depend on; None if there are none to be read."""
     try:
-        settings = OmegaConf.to_container(OmegaConf.load(folder / CONFIG_FILE))
+        return settings_fingerprint(OmegaConf.load(folder / CONFIG_FILE))
     except (OSError, OmegaConfBaseException, YAMLError, UnicodeDecodeError):
         return None
-    return text_digest(json.dumps(sorted(decisive(settings).items()), default=str))
+
+
+def settings_fingerprint(settings: DictConfig | ListConfig) -> str:
+    """The same of settings that were read from such a file."""
+    return text_digest(json.dumps(sorted(decisive(OmegaConf.to_container(settings)).items()), default=str))
 
 
 def config_edited(folder: Path, record: Record) -> bool:

@@ -19,8 +19,9 @@ from eqntk_cli.runs.contents import RECORD_FILE
 
 SCHEMA = 1
 STATES = ("running", "done", "failed", "preempted")
-# what records of earlier programs lack, and what stands for it
-_LATER = {"haar_samples": None, "config_fingerprint": None, "files": None, "antithetic": False}
+# what records of earlier programs lack, and what it was
+_LATER: dict[str, object] = {"haar_samples": None, "config_fingerprint": None, "files": None}
+_LATER |= {"antithetic": False, "grown": []}
 _NEXT = {
     "running": ("running", "done", "failed", "preempted"),  # running again: it was killed and goes on
     "failed": ("running",),
@@ -65,6 +66,7 @@ class Record:
     members: int | None = None
     antithetic: bool = False  # members 2k and 2k+1 differ in the sign of the read-out only; the pair is one draw
     members_done: int = 0
+    grown: list[int] = field(default_factory=list)  # how many members it was made for before members were appended
     blocks: list[list[int]] = field(default_factory=list)  # layout: [start, stop) of every block of members
     blocks_done: list[Block] = field(default_factory=list)
     fingerprint: dict[str, str] | None = None  # sha256 of the arrays: train, test, ood, all
@@ -111,6 +113,19 @@ class Record:
         steps = self.record_steps[-1] if self.record_steps else 0
         rate = members * steps / seconds if seconds > 0 else None
         return replace(self, blocks_done=done, members_done=members, member_steps_per_second=rate)
+
+    def grown_to(self, members: int) -> "Record":
+        """The record of the run with members appended, to be gone on with.
+
+        Blocks keep their size and stay where they are; what is left of the last one becomes a block of its own.
+        """
+        blocks = [list(block) for block in self.blocks]
+        while blocks and blocks[-1][1] < members:
+            start, size = blocks[-1][1], blocks[0][1]
+            blocks.append([start, min(start - start % size + size, members)])
+        grown = [*self.grown, self.members] if self.members is not None else self.grown
+        changes: dict[str, Any] = {"files": None, "error": None, "stopped": None}
+        return replace(self, state="preempted", members=members, grown=grown, blocks=blocks, **changes)
 
     def missing_blocks(self) -> list[tuple[int, int]]:
         """The blocks [start, stop) that are still to be computed."""

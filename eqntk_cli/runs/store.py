@@ -106,7 +106,9 @@ class EnsembleStore:
         return int(np.prod(self._array.chunks)) * self._array.dtype.itemsize
 
     def write_block(self, start: int, values: Float[np.ndarray, "member step element sample output"]) -> str:
-        """Write the members from `start` on, which must fill one chunk, and bring them to the disk.
+        """Write the members from `start` on, which must be in one chunk, and bring them to the disk.
+
+        Members that share the chunk stay as they are: it is replaced as a whole.
 
         Returns:
             sha256 of the predictions as they are stored; the block counts once the record has it.
@@ -123,6 +125,25 @@ class EnsembleStore:
             flush(file)
             flush(file.parent)
         return bytes_digest(values)
+
+    def enlarge(self, members: int) -> None:
+        """Make room for more members; those that are there stay as they are, and it can be done again at any time.
+
+        Raises:
+            StorageError: there is no room for them, or the disk cannot be written.
+        """
+        root = self._folder / STORE
+        summary = zarr.open_group(root, mode="r")["prediction"]  # as the metadata of the whole store have it
+        if self._array.shape[0] >= members and getattr(summary, "shape", None) == self._array.shape:
+            return
+        size = self._array.chunks[0]
+        more = -(-members // size) - -(-self._array.shape[0] // size)
+        require_room(self._folder, more * self.block_bytes, *ROOM)
+        with disk_errors(self._folder):
+            self._array.resize((max(members, self._array.shape[0]), *self._array.shape[1:]))
+            _consolidate(root)
+            for file in (root / self._array.path / "zarr.json", root / "zarr.json", root):
+                flush(file)
 
     def read_block(self, start: int, stop: int) -> Float[np.ndarray, "member step element sample output"]:
         """The predictions of the members start, ..., stop - 1.
@@ -184,10 +205,14 @@ def _new_group(folder: Path) -> zarr.Group:
     return zarr.open_group(beside, mode="w", zarr_format=3)
 
 
-def _into_place(folder: Path) -> None:
+def _consolidate(store: Path) -> None:
     with warnings.catch_warnings():  # not in the format yet, but without it xarray warns who opens the store
         warnings.simplefilter("ignore", ZarrUserWarning)
-        zarr.consolidate_metadata(folder / f".{STORE}.tmp")
+        zarr.consolidate_metadata(store)
+
+
+def _into_place(folder: Path) -> None:
+    _consolidate(folder / f".{STORE}.tmp")
     shutil.rmtree(folder / STORE, ignore_errors=True)
     (folder / f".{STORE}.tmp").rename(folder / STORE)
     flush(folder)

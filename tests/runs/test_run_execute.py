@@ -12,8 +12,7 @@ from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig, GroupConf
 from eqntk_cli.errors import ConfigError, DataError, NumericalError, StorageError
 from eqntk_cli.files.lock import held
 from eqntk_cli.progress import Bar
-from eqntk_cli.runs import execute as execute_module
-from eqntk_cli.runs import provenance
+from eqntk_cli.runs import continuation, provenance
 from eqntk_cli.runs.contents import CONFIG_FILE, LOCK_FILE, RECORD_FILE
 from eqntk_cli.runs.execute import execute, resume
 from eqntk_cli.runs.folder import read_config
@@ -289,7 +288,7 @@ def test_other_versions_are_refused(tmp_path, monkeypatch):
 def test_another_commit_or_device_is_noted(tmp_path, monkeypatch):
     broken_off(tmp_path)
     monkeypatch.setattr(provenance, "git_commit", lambda: "abc")
-    monkeypatch.setattr(execute_module, "devices", lambda: ["gpu:0 big"])
+    monkeypatch.setattr(continuation, "devices", lambda: ["gpu:0 big"])
     resume(tmp_path, load, FakeEnsemble)
     record = read_record(tmp_path)
     assert (record.git_commit, record.devices) == ("abc", ["gpu:0 big"])
