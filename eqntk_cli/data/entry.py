@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eqntk_cli.config.schema import DatasetConfig
-from eqntk_cli.errors import ConfigError
+from eqntk_cli.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -97,3 +97,20 @@ def fetched(file: RemoteFile, family: str, url: str | None = None) -> Path:
     from eqntk_cli.data.download import download  # requests, which a list of data sets does not need
 
     return download(url or file.url, cache_folder(family) / file.name, f"md5:{file.md5}")
+
+
+def at_hand(file: RemoteFile, family: str, dataset: DatasetConfig) -> Path:
+    """A file in the folders looked in, else fetched into the cache, which a run does not do where a root is given.
+
+    Raises:
+        DataError: not there and not to be had, or not the expected file.
+    """
+    path = find_file(file.name, search_folders(family, dataset.root))
+    if path is not None:
+        return path
+    if dataset.root is not None:
+        raise DataError(
+            f"{dataset.root} holds no {file.name}; put the file there, run "
+            f"`eqntk data fetch {dataset.name} --root {dataset.root}`, or leave dataset.root out to use the cache."
+        )
+    return fetched(file, family, dataset.url)

@@ -162,8 +162,64 @@ def test_structures_from_extxyz_and_a_database(tmp_path):
     per_atom = structures(tmp_path / "a.extxyz", unit="eV", per="atom")
     assert per_atom.target.unit == "eV/atom"
     assert per_atom.target.scale == pytest.approx(bundle.target.scale / 3)
-    split = structures(tmp_path / "a.extxyz", split_by="family")
-    assert split.train_y.shape == (4, 1)
+
+
+def in_sdf(made, file):
+    from ase.io import write as save
+
+    for number, atoms in enumerate(made):
+        save(file.with_name("one.sdf"), atoms, format="sdf")
+        fields = "".join(f">  <{key}>\n{value}\n\n" for key, value in atoms.info.items())
+        record = file.with_name("one.sdf").read_text().replace("$$$$", f"{fields}$$$$")
+        file.write_text((file.read_text() if number else "") + record)
+
+
+def in_db(made, file):
+    from ase.db import connect
+
+    with connect(file) as database:
+        for atoms in made:
+            database.write(atoms, **atoms.info)
+
+
+@pytest.mark.parametrize(("save", "name"), [(in_sdf, "a.sdf"), (in_db, "a.db"), (in_db, "a.json")])
+def test_other_files_hold_the_same_structures(save, name, tmp_path):
+    from ase.io import write as save_extxyz
+
+    made = molecules()
+    for atoms in made:
+        atoms.positions = atoms.positions.round(4)  # an sdf file has four places
+    save_extxyz(tmp_path / "a.extxyz", made)
+    save(made, tmp_path / name)
+    got, want = (structures(tmp_path / file, split_by="family") for file in (name, "a.extxyz"))
+    np.testing.assert_allclose(got.train_y, want.train_y, rtol=1e-12)
+    np.testing.assert_allclose(got.train_x.signals, want.train_x.signals, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_groups_stay_on_one_side_of_the_split(seed, tmp_path):
+    from ase.io import write as save
+
+    made = molecules()
+    save(tmp_path / "a.extxyz", made)
+    family_of = {round(atoms.info["made"], 6): atoms.info["family"] for atoms in made}
+    bundle = structures(tmp_path / "a.extxyz", n_train=4, n_test=4, split_by="family", split_seed=seed)
+    sides = [
+        {family_of[round(float(y), 6)] for y in bundle.target.physical(values)[:, 0]}
+        for values in (bundle.train_y, bundle.test_y)
+    ]
+    assert [len(side) for side in sides] == [2, 2]
+    assert not sides[0] & sides[1]
+
+
+def test_a_split_through_a_group_is_refused(tmp_path):
+    from ase.io import write as save
+
+    save(tmp_path / "a.extxyz", molecules())
+    with pytest.raises(ConfigError, match="a group of dataset.split_by=family on both sides"):
+        structures(tmp_path / "a.extxyz", n_train=5, n_test=3, split_by="family")
+    with pytest.raises(DataError, match="structure 0 has no batch, by which dataset.split_by splits"):
+        structures(tmp_path / "a.extxyz", split_by="batch")
 
 
 STRUCTURES = {
@@ -199,8 +255,10 @@ def test_files_and_targets_that_are_not_named(tmp_path):
     with pytest.raises(ConfigError, match="needs dataset.files=FILE"):
         images(None)
     (tmp_path / "b.extxyz").write_text("nothing")
-    with pytest.raises(DataError, match="cannot be read by ASE"):
-        structures(tmp_path / "b.extxyz")
+    (tmp_path / "b.db").write_bytes(b"SQLite format 3" + b"nothing" * 99)
+    for name in ("b.extxyz", "b.db"):
+        with pytest.raises(DataError, match="cannot be read by ASE"):
+            structures(tmp_path / name)
 
 
 def test_a_file_is_explained(tmp_path):

@@ -93,7 +93,7 @@ def test_every_key_has_a_meaning_and_a_row():
 def test_every_command_has_its_section_and_its_options():
     page = generate.commands_page()
     for name in COMMANDS:
-        assert f"## eqntk {name}\n" in page
+        assert f"\n## eqntk {name}\n" in page
         for one in getattr(load(name), "params", []):
             if one.param_type_name == "option" and one.name != "help" and not hasattr(load(name), "commands"):
                 assert f"`{one.opts[0]}`" in page, (name, one.opts)

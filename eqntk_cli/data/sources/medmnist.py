@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from eqntk_cli.config.schema import DatasetConfig
-from eqntk_cli.data.entry import Family, RemoteFile, fetched, find_file, search_folders
+from eqntk_cli.data.entry import Family, at_hand, find_file, search_folders
 from eqntk_cli.data.formats import npz
 from eqntk_cli.data.formats.medmnist_table import SPLITS, STORED_SIZE, Description, entries, table
 from eqntk_cli.errors import DataError
@@ -51,9 +51,7 @@ def open_source(dataset: DatasetConfig) -> MedMnist:
         else:
             notes.append(f"{larger.name} is not at hand, so the images are those of {STORED_SIZE}x{STORED_SIZE} pixels")
     file = known.files[side]
-    path = find_file(file.name, folders)
-    if path is None:
-        path = _fetched(file, dataset)
+    path = at_hand(file, "medmnist", dataset)
     check_file(path, known, side, file.md5)
     return MedMnist(path, known, notes)
 
@@ -103,15 +101,6 @@ def check_arrays(path: Path, known: Description, side: int) -> None:
             if dtype != np.uint8:
                 hint = _first_nan(path, key, count) if np.issubdtype(dtype, np.floating) else ""
                 raise DataError(f"{path}: {key} is {dtype}{hint}, expected uint8. Fetch the file again.")
-
-
-def _fetched(file: RemoteFile, dataset: DatasetConfig) -> Path:
-    if dataset.root is not None:
-        raise DataError(
-            f"{dataset.root} holds no {file.name}; put the file there, run "
-            f"`eqntk data fetch {dataset.name} --root {dataset.root}`, or leave dataset.root out to use the cache."
-        )
-    return fetched(file, "medmnist", dataset.url)
 
 
 def _what_is_wrong(path: Path, known: Description, side: int) -> str:

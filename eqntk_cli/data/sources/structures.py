@@ -6,6 +6,7 @@ the number of atoms. Structures that agree in the key dataset.split_by never sta
 are in Angstrom. Larsen et al., The atomic simulation environment, J. Phys.: Condens. Matter 29, 273002 (2017).
 """
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,17 @@ from eqntk_cli.data.molecules.molecule import Molecule, Target
 from eqntk_cli.data.sources.arrays import own_files
 from eqntk_cli.errors import ConfigError, DataError
 
-_READERS_RAISE = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, AssertionError, EOFError)
+_READERS_RAISE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    AssertionError,
+    EOFError,
+    sqlite3.Error,
+)
 _UNSAFE = ("bundletrajectory", "py", "gpw")  # folders, programs, and what may hold pickled objects
 
 
@@ -88,14 +99,13 @@ def read_structures(path: Path) -> list[Any]:
     Raises:
         DataError: ASE cannot read it, or it holds none.
     """
-    from ase.io import read
     from ase.io.formats import UnknownFileTypeError, filetype
 
     try:
         kind = filetype(str(path))
         if kind in _UNSAFE:
             raise DataError(f"{path} is of the format {kind}, which is not read; save the structures as extxyz.")
-        structures = _sdf(path) if kind == "sdf" else read(str(path), index=":")
+        structures = _READERS.get(kind, _any_other)(path)
     except DataError:
         raise
     except (UnknownFileTypeError, *_READERS_RAISE) as error:
@@ -107,14 +117,20 @@ def read_structures(path: Path) -> list[Any]:
         raise DataError(f"{path} holds no structures.")
     for atoms in structures:
         results = getattr(atoms.calc, "results", {})
-        atoms.info = {**results, **atoms.info.get("key_value_pairs", {}), **atoms.info}
-    return list(structures)
+        atoms.info = {**results, **atoms.info}
+    return structures
 
 
 def numbers(structures: list[Any]) -> list[str]:
     """The keys under which every structure has a number."""
     common = set.intersection(*(set(atoms.info) for atoms in structures))
     return sorted(key for key in common if all(_is_number(atoms.info[key]) for atoms in structures))
+
+
+def _any_other(path: Path) -> list[Any]:
+    from ase.io import read
+
+    return list(read(str(path), index=":"))
 
 
 def _sdf(path: Path) -> list[Any]:
@@ -133,6 +149,18 @@ def _sdf(path: Path) -> list[Any]:
             if line.startswith(">") and "<" in line:
                 key = line[line.index("<") + 1 : line.rindex(">")]
                 atoms.info[key] = _as_number(value)
+        structures.append(atoms)
+    return structures
+
+
+def _database(path: Path) -> list[Any]:
+    """ASE's reader leaves the key-value pairs out."""
+    from ase.db import connect
+
+    structures = []
+    for row in connect(path).select():
+        atoms = row.toatoms()
+        atoms.info.update(row.key_value_pairs)
         structures.append(atoms)
     return structures
 
@@ -186,5 +214,7 @@ def _offer(structures: list[Any]) -> str:
     keys = numbers(structures)
     return f"Every structure has {', '.join(keys)}." if keys else "No number is common to all structures."
 
+
+_READERS = {"sdf": _sdf, "db": _database, "json": _database}
 
 FAMILY = Family("molecules", entries, open_source)
