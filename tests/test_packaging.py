@@ -1,5 +1,6 @@
 """What is handed out: the wheel holds the settings and experiments, and no file names where packages come from."""
 
+import os
 import re
 import subprocess
 import sys
@@ -79,11 +80,33 @@ def test_the_folders_are_found_in_a_checkout_and_in_a_wheel(tmp_path, monkeypatc
     assert folders.experiments_dir() == tmp_path / "experiments"
 
 
-def test_the_wheel_holds_settings_and_experiments(tmp_path):
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    (wheel,) = tmp_path.glob("*.whl")
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_runs_from_an_empty_folder(wheel, tmp_path):
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    (tmp_path / "empty").mkdir()
+    code = (
+        "import sys, eqntk_cli; from eqntk_cli.cli.app import main; assert 'installed' in eqntk_cli.__file__; "
+        "sys.argv = ['eqntk', 'sweep', 'experiment=digits_quick', '--dry-run']; main()"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
+    run = [sys.executable, "-c", code]
+    done = subprocess.run(run, cwd=tmp_path / "empty", env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "5 runs, all settings legal" in done.stdout
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_the_wheel_holds_settings_and_experiments(wheel):
     inside = set(zipfile.ZipFile(wheel).namelist())
     for folder in ("conf", "experiments"):
         here = {f"eqntk_cli/{file.relative_to(ROOT).as_posix()}" for file in (ROOT / folder).rglob("*.yaml")}
