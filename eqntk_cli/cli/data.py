@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,6 +15,11 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(help="A data set, or a larger version of one such as breastmnist_64.")]
+Names = Annotated[list[str], typer.Argument(metavar="NAME|FILE...", help="Data sets, or a file of your own.")]
+TaskName = Annotated[
+    Literal["auto", "regression", "multi-class", "binary-class", "multi-label", "ordinal-regression"],
+    typer.Option(help="Arrays: what the targets mean; auto: read off them."),
+]
 Target = Annotated[str | None, typer.Option(help="Structures: the key of the number to be learned.")]
 Root = Annotated[str | None, typer.Option(help="Folder that holds the files; else $EQNTK_DATA/<family>, the cache.")]
 
@@ -72,17 +77,20 @@ def fetch(
 
 
 @app.command()
-def check(name: Name, root: Root = None, target: Target = None) -> None:
-    """Compare the files of a data set with their official checksums, or look through a file of your own."""
+def check(names: Names, root: Root = None, target: Target = None, task: TaskName = "auto") -> None:
+    """Compare the files of a data set with their official checksums, or look through a file of your own.
+
+    Several .npy files that belong together are given side by side: x.npy y.npy.
+    """
     from eqntk_cli.data import catalogue
 
-    if Path(name).suffix and ("/" in name or Path(name).exists()):
+    if any(Path(name).suffix and ("/" in name or Path(name).exists()) for name in names):
         from eqntk_cli.data.own_file import explain
 
-        for line in explain(Path(name), target):
+        for line in explain([Path(name) for name in names], target, task):
             typer.echo(line)
         return
-    for path in catalogue.check(name, root):
+    for path in (path for name in names for path in catalogue.check(name, root)):
         typer.echo(f"{path} ({path.stat().st_size / 1e6:.1f} MB, checksum right)")
 
 
