@@ -172,6 +172,20 @@ def test_coupled_runs_of_which_one_is_antithetic_are_no_pair(tmp_path):
         analyse([str(tmp_path)], resamples=19)
 
 
+def test_independent_runs_of_which_one_is_antithetic_are_compared_draw_by_draw(tmp_path):
+    """8 pairs of one with 16 members of the other: each enters the floor with its own variance."""
+    write_ensemble(tmp_path / "augmented", WORLD, "augmented_ensemble", 16)
+    ensemble(tmp_path / "gcnn", "gcnn_ensemble", 16)
+    (pair,) = analyse([str(tmp_path)], resamples=99).pairs
+    found = []
+    for model, antithetic in (("augmented_ensemble", False), ("gcnn_ensemble", True)):
+        values = draw(WORLD, model, 16, 64, antithetic=antithetic)[:, :, 0, 2:12].astype(np.float64)
+        draws = values.reshape(8, 2, *values.shape[1:]).mean(axis=1) if antithetic else values
+        found.append(draws.var(axis=0, ddof=1).mean(axis=(1, 2)) / len(draws))
+    assert pair.test.noise_floor == pytest.approx(np.sqrt(sum(found)), rel=1e-4)
+    assert pair.test.test == "sign flips (unequal sizes)"
+
+
 def test_two_antithetic_members_are_one_draw_and_too_few(tmp_path):
     with pytest.raises(DataError, match="2 complete members; at least 4 are needed"):
         ensemble(tmp_path / "a", members=2)

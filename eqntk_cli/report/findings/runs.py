@@ -6,7 +6,7 @@ from typing import Any
 
 from eqntk_cli.report.findings.scope import Registered
 from eqntk_cli.report.model import Analysis
-from eqntk_cli.report.paper.table import Cell, Column, Table, integer, number
+from eqntk_cli.report.paper.table import Cell, Column, Table, integer, number, yes_no
 from eqntk_cli.report.provenance import ReportedRun
 
 RUN = (
@@ -22,6 +22,7 @@ RUN = (
     Column("width", "Width", integer),
     Column("members_used", "Members used", integer),
     Column("members", "of", integer),
+    Column("antithetic", "Antithetic", yes_no),
     Column("n_train", "Train", integer),
     Column("n_test", "Test", integer),
     Column("n_ood", "Ood", integer),

@@ -142,6 +142,7 @@ def _details(run: ReportedRun) -> dict[str, object]:
     entries = (
         ("State", record.state),
         ("Members", f"{integer(run.members_used)} of {integer(record.members)}" if record.members else ""),
+        ("Antithetic", "pairs differ in the sign of the read-out" if record.antithetic else ""),
         ("Samples: train, test, ood", f"{run.n_train}, {run.n_test}, {run.n_ood}"),
         ("Step size", number(record.step_size)),
         ("Stability limit", number(record.stability_limit)),
