@@ -11,10 +11,9 @@ from eqntk_cli.domains.samples import count
 from eqntk_cli.layers.network import Network
 from eqntk_cli.models.augmentation import HaarCopies, Orbit
 from eqntk_cli.models.ensemble import FiniteEnsemble
-from eqntk_cli.models.memory import require_room
+from eqntk_cli.models.memory import fitting_footprint
 from eqntk_cli.models.problem import Problem
 from eqntk_cli.training.ensemble import EnsembleTrainer
-from eqntk_cli.training.footprint import Footprint
 from eqntk_cli.training.layout import layout
 from eqntk_cli.training.optimizer import optimizer
 
@@ -54,14 +53,14 @@ def _ensemble(
     invariant: bool,
 ) -> FiniteEnsemble:
     config = problem.config
-    require_room(network, config.model.width, problem.train_x, training.copies)  # before anything is computed
+    footprint = fitting_footprint(network, config.model.width, problem.train_x, training.copies)  # before all else
     made, x = network(config.model.width), training.samples(problem.train_x)
     trainer = EnsembleTrainer(
         network=made,
         objective=problem.objective,
         optimizer=optimizer(config.training, problem.step_size),
         batches=problem.batches,
-        layout=layout(Footprint.of(made, x), problem.batches.batch, training.copies),
+        layout=layout(footprint, problem.batches.batch, training.copies),
         record_steps=problem.record_steps,
         train_x=x,
         train_y=training.targets(problem.train_y),

@@ -12,28 +12,39 @@ from eqntk_cli.layers.network import Network
 from eqntk_cli.training.footprint import Footprint
 
 
-def require_room(network: Callable[[int], Network], width: int, x: Samples, samples: int) -> None:
-    """Refuse a width of which not even one member fits into memory; `network` makes the network of a width.
+def fitting_footprint(network: Callable[[int], Network], width: int, x: Samples, samples: int) -> Footprint:
+    """What one member takes; a width of which not even one fits into memory is refused.
+
+    `network` makes the network of a width.
 
     Raises:
         ConfigError: with the bytes that one member needs, and the largest width that fits.
     """
     available = _available()
-    needed = Footprint.of(network(width), x).training(samples)
+    footprint = Footprint.of(network(width), x)
+    needed = footprint.training(samples)
     if needed <= available:
-        return
-    fits, fails = 0, width
-    while fails - fits > 1:
-        middle = (fits + fails) // 2
-        if Footprint.of(network(middle), x).training(samples) <= available:
-            fits = middle
-        else:
-            fails = middle
+        return footprint
+    fits = _largest_that_fits(lambda width: Footprint.of(network(width), x).training(samples) <= available, width)
     advice = f"widths up to about {fits} fit" if fits else "no width fits; use fewer or smaller samples"
     raise ConfigError(
         f"model.width={width} needs {readable(needed)} for one member in training (parameters, gradient, optimiser, "
         f"activations); {readable(available)} of memory are free: {advice}"
     )
+
+
+def _largest_that_fits(fit: Callable[[int], bool], fails: int) -> int:
+    """A width of which a member fits while that of one per cent more does not; 0 if even a width of 1 does not fit.
+
+    Powers of ten down, then halves of what is left: each try traces a network, which takes a tenth of a second.
+    """
+    fits = fails
+    while fits and not fit(fits):
+        fits, fails = fits // 10, fits
+    while fails - fits > max(1, fits // 100):
+        middle = (fits + fails) // 2
+        fits, fails = (middle, fails) if fit(middle) else (fits, middle)
+    return fits
 
 
 def _available() -> float:
