@@ -26,6 +26,11 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # and nohup what it start
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+gc.set_threshold(
+    50_000, 20, 20
+)  # tracing makes many objects and no garbage: looking for it took a twentieth of the time
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that take longest first, so that no worker is left with one of them at the end."""
     items.sort(key=lambda item: _LONGEST_FIRST.get(item.path.parent.name, len(_LONGEST_FIRST)))

@@ -6,8 +6,12 @@ from eqntk_cli.sweeps.experiment import experiment_names
 from eqntk_cli.sweeps.manifest import read_manifest
 from tests.cli.console import TINY, real
 
+LONG = ("learning_curve", "learning_curve_cnn", "learning_curve_qm9")  # dozens of runs, each composed by itself
 
-@pytest.mark.parametrize("name", experiment_names())
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in experiment_names()]
+)
 def test_every_experiment_is_legal_from_first_to_last_run(eqntk, tmp_path, name):
     answer = eqntk("sweep", f"experiment={name}", "--dry-run")
     assert answer.status == 0, answer.err

@@ -80,7 +80,12 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+QUICK = ("plain", "c3 identity", "so3 full")  # the other cases are between these and take as long
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in CASES]
+)
 def test_wide_networks_have_the_kernels(name: str) -> None:
     group, architecture = CASES[name]
     width, members = 128, 300

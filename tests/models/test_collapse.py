@@ -31,7 +31,7 @@ def values(kernel: PairKernel, x1: np.ndarray, x2: np.ndarray) -> KernelBlock:
     return KernelBlock(*(np.asarray(part) for part in jax.jit(kernel.block)(x1, x2)))
 
 
-@pytest.mark.parametrize("group", ["c4", "d1", "d4"])
+@pytest.mark.parametrize("group", ["c4", pytest.param("d1", marks=pytest.mark.slow), "d4"])
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_collapsed_equals_full_recursion(name, group):
     grid, x1, x2 = images(name)

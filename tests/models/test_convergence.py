@@ -28,7 +28,10 @@ def test_gradients_that_do_not_fit_are_taken_one_by_one():
     assert method_that_fits(wide, X) == "products"
 
 
-@pytest.mark.parametrize("name", ["mlp", "cnn", "cnn 3x1", "cnn average pool"])
+@pytest.mark.parametrize(
+    "name",
+    ["mlp", "cnn 3x1", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cnn", "cnn average pool"))],
+)
 def test_two_hidden_relu_layers_converge_to_the_recursion(name):
     """Within 3 standard errors plus the O(1/n) bias; under c4 a 3x1 window is followed by the full recursion."""
     further = {"cnn 3x1": {"filter": [3, 1]}, "cnn average pool": {"average_pool": 2}}

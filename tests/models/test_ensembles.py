@@ -37,7 +37,7 @@ def test_the_same_block_twice_is_bit_identical():
     np.testing.assert_array_equal(model.run_block(1, 3, ignore), model.run_block(1, 3, ignore))
 
 
-@pytest.mark.parametrize("devices", [1, 8])
+@pytest.mark.parametrize("devices", [pytest.param(1, marks=pytest.mark.slow), 8])
 def test_devices_change_only_rounding(devices, tmp_path):
     here = build_model(config("gcnn_ensemble", model_keys={"members": 5}), bundle()).run_block(0, 5, ignore)
     flags = f"--xla_force_host_platform_device_count={devices}"

@@ -1,5 +1,7 @@
 """The theorem: equal means at infinite width by two routes, and member by member for coupled networks."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ ARCHITECTURES = {
     "cnn flatten": {"name": "cnn", "readout": "flatten"},
     "cnn average pool": {"name": "cnn", "padding": "same", "average_pool": 2},
 }
+STABLE = {"step_fraction": 0.3}  # for narrow members too
 SIDES = {"cnn average pool": 4}  # of the images, where it is not 6
 
 
@@ -43,6 +46,12 @@ def test_a_window_that_the_group_does_not_preserve_is_said_to_break_the_agreemen
     assert np.abs(by_group - by_augmentation).max() > 1e-2 * np.abs(by_group).max()
 
 
+@functools.cache
+def mlp_difference(width: int) -> float:
+    """That of the plain stack, which two tests ask for."""
+    return coupled_difference(width, training=STABLE)
+
+
 def coupled_difference(width: int, **changes) -> float:
     """RMS over members, steps and points of sym f_A - f_B, for members that start from the same weights."""
     keys = {"model_keys": {"width": width, "members": 6}, "coupling": "shared", **changes}
@@ -57,17 +66,22 @@ def coupled_difference(width: int, **changes) -> float:
     return float(np.sqrt(np.mean(difference[:, 1:] ** 2)))
 
 
-@pytest.mark.parametrize("architecture", [{}, {"name": "cnn"}])
-def test_coupled_members_approach_each_other_with_width(architecture):
+def test_coupled_members_approach_each_other_with_width():
     """The difference falls like n^(-1/2): from width 32 to 256 by about sqrt(8) = 2.8."""
-    keys = {"architecture": architecture, "training": {"step_fraction": 0.3}}  # stable for narrow members too
+    assert 1.6 < mlp_difference(32) / mlp_difference(256) < 6
+
+
+@pytest.mark.slow
+def test_coupled_convolutional_members_approach_each_other_with_width():
+    """As without convolutions."""
+    keys = {"architecture": {"name": "cnn"}, "training": STABLE}
     ratio = coupled_difference(32, **keys) / coupled_difference(256, **keys)
     assert 1.6 < ratio < 6
 
 
 def test_without_augmentation_members_stay_apart():
-    with_orbit = coupled_difference(256)
-    keys = {"architecture": {"group_support": "identity"}, "coupling": "shared"}
+    with_orbit = mlp_difference(256)
+    keys = {"architecture": {"group_support": "identity"}, "training": STABLE, "coupling": "shared"}
     size = {"width": 256, "members": 6}
     control = build_model(config("augmented_ensemble", model_keys={**size, "augmentation": "none"}, **keys), bundle())
     group = build_model(config("gcnn_ensemble", model_keys=size, **keys), bundle())
