@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from eqntk_cli.cli.going_on import say_loading
 from eqntk_cli.errors import ConfigError, DiskError, StorageError
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def compare_runs(
         raise ConfigError("--watch goes on until Ctrl-C, so --json and --require have no place beside it; drop one.")
     if watch:
         _watch(runs, out, margin, every)
+    say_loading("reading the runs")
     analysis = _analyse(runs, out, margin, partial=partial)
     if not as_json:
         _print_table(analysis)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from eqntk_cli.cli.going_on import say_loading
+
 if TYPE_CHECKING:
     from eqntk_cli.data.catalogue import Stock
 
@@ -82,14 +84,15 @@ def check(names: Names, root: Root = None, target: Target = None, task: TaskName
 
     Several .npy files that belong together are given side by side: x.npy y.npy.
     """
-    from eqntk_cli.data import catalogue
-
     if any(Path(name).suffix and ("/" in name or Path(name).exists()) for name in names):
+        say_loading(f"reading {names[0]}")
         from eqntk_cli.data.own_file import explain
 
         for line in explain([Path(name) for name in names], target, task):
             typer.echo(line)
         return
+    from eqntk_cli.data import catalogue
+
     for path in (path for name in names for path in catalogue.check(name, root)):
         typer.echo(f"{path} ({path.stat().st_size / 1e6:.1f} MB, checksum right)")
 

@@ -38,10 +38,10 @@ def going_on(advice: str, kept: Path) -> Iterator[None]:
         raise
 
 
-def say_loading() -> None:
+def say_loading(what: str = "loading jax") -> None:
     """A line on a terminal before jax and the like are imported, which takes seconds."""
     if sys.stderr.isatty():
-        sys.stderr.write("loading jax ...\n")
+        sys.stderr.write(f"{what} ...\n")
         sys.stderr.flush()
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
+from eqntk_cli.cli.going_on import say_loading
 from eqntk_cli.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Way:
 
 def new_sweep(words: list[str], way: Way, out: Path | None, config_dir: str | None) -> None:
     """Check every run, make the folder, start."""
+    say_loading("checking every run")
     from eqntk_cli.cli.going_on import say_if_too_few
     from eqntk_cli.cli.sweep_cluster import arrays, check_cluster
     from eqntk_cli.sweeps.begin import checked, new_manifest, new_sweep_folder, remove_if_unused
@@ -83,6 +85,7 @@ def new_sweep(words: list[str], way: Way, out: Path | None, config_dir: str | No
 
 def resume_sweep(folder: Path, words: list[str], way: Way) -> None:
     """Start what is missing and what nobody is doing; on a cluster, wait for the rest, too."""
+    say_loading("looking at what is there")
     from eqntk_cli.cli.sweep_cluster import arrays, check_cluster
     from eqntk_cli.sweeps.begin import checked
     from eqntk_cli.sweeps.expand import parse

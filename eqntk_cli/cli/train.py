@@ -68,8 +68,11 @@ def train(
     if out is not None:
         if cfg is not None or info is not None:
             raise ConfigError("--out names the folder of a run; leave it out with --cfg and --info.")
+        say_loading()
         _train_in(out, overrides, config_dir)
         return
+    if cfg is None and info is None:
+        say_loading()
     options = [("--cfg", cfg), ("--package", package), ("--info", info), ("--config-dir", config_dir)]
     arguments = [text for name, value in options if value is not None for text in (name, value)]
     arguments += ["--resolve"] if resolve else []
@@ -137,8 +140,8 @@ def _resume(folder: Path, members: int | None) -> None:
     from eqntk_cli.config.precision import set_precision
     from eqntk_cli.runs.folder import read_config
 
+    say_loading()
     if members is not None:
-        say_loading()
         set_precision(read_config(folder).precision)  # before data are read
         from eqntk_cli.runs.grow import grow
 
@@ -148,7 +151,6 @@ def _resume(folder: Path, members: int | None) -> None:
 
 def _run(config: "Config", folder: Path) -> None:
     say_if_too_few([config])
-    say_loading()
     from eqntk_cli.sweeps.job import execute
 
     with going_on(f"go on with: eqntk train --resume {shlex.quote(_shown(folder))}", folder / "record.json"):
