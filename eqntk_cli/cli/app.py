@@ -25,6 +25,7 @@ COMMANDS: dict[str, Command] = {
     "demo": Command("eqntk_cli.cli.demo", "demo", "The whole comparison on digits, in minutes, without files."),
     "train": Command("eqntk_cli.cli.train", "train", "Run one model: an ensemble, or the infinite one."),
     "sweep": Command("eqntk_cli.cli.sweep", "sweep", "Run every combination of settings, or an experiment."),
+    "plan": Command("eqntk_cli.cli.plan", "plan", "Fix margin, steps, looks and runs of a study before it begins."),
     "compare-runs": Command("eqntk_cli.cli.compare_runs", "compare_runs", "Report whether runs agree, with a verdict."),
     "kernel": Command("eqntk_cli.cli.kernel", "kernel", "NNGP and NTK Gram matrices of arrays or of a data set."),
     "predict": Command("eqntk_cli.cli.predict", "predict", "Mean and covariance of the infinite ensemble over time."),
@@ -35,7 +36,7 @@ COMMANDS: dict[str, Command] = {
     "completion": Command("eqntk_cli.cli.completion", "completion", "Print the script that completes in your shell."),
 }
 _COMPLETION_OPTIONS = ("install_completion", "show_completion")  # `eqntk completion` takes their place
-_WITH_SETTINGS = ("train", "sweep", "kernel", "convergence")  # their --help lists what can be set
+_WITH_SETTINGS = ("train", "sweep", "plan", "kernel", "convergence")  # their --help lists what can be set
 _EPILOG = (
     "\b\nFirst steps, which need no files:\n"
     "  eqntk train dataset=digits group=c4 model=ntk   one prediction, in seconds\n"

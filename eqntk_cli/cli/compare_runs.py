@@ -27,7 +27,12 @@ Out = Annotated[
     Path | None, typer.Option(help="Folder of the report; else `report` beside the runs, or the next free.")
 ]
 Margin = Annotated[
-    float, typer.Option(help="Largest difference that counts as none, as a share of the RMS prediction.")
+    float | None,
+    typer.Option(
+        help="Largest difference that counts as none, as a share of the RMS prediction; else that of the runs' plan, "
+        "or 0.1.",
+        show_default=False,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON on standard output.")]
 Require = Annotated[
@@ -53,7 +58,7 @@ Tracking = Annotated[
 def compare_runs(
     runs: Runs,
     out: Out = None,
-    margin: Margin = 0.1,
+    margin: Margin = None,
     as_json: AsJson = False,
     require: Require = None,
     without_controls: WithoutControls = False,
@@ -107,10 +112,10 @@ def _status(analysis: "Analysis", *, without_controls: bool) -> int:
     return OPEN
 
 
-def _check(margin: float, require: str | None, tracking: str) -> None:
+def _check(margin: float | None, require: str | None, tracking: str) -> None:
     from eqntk_cli.config.schema import TRACKING_MODES
 
-    if not 0 < margin < float("inf"):
+    if margin is not None and not 0 < margin < float("inf"):
         raise ConfigError(f"--margin {margin} is not possible; expected a positive share such as 0.1.")
     if require not in (None, _REQUIRE):
         raise ConfigError(f"--require {require} is not possible; expected {_REQUIRE}.")
@@ -118,7 +123,7 @@ def _check(margin: float, require: str | None, tracking: str) -> None:
         raise ConfigError(f"--tracking {tracking} is not possible; expected {' | '.join(TRACKING_MODES)}.")
 
 
-def _analyse(runs: list[str], out: Path | None, margin: float, *, partial: bool) -> "Analysis":
+def _analyse(runs: list[str], out: Path | None, margin: float | None, *, partial: bool) -> "Analysis":
     from eqntk_cli.report.analysis import analyse
     from eqntk_cli.report.page.files import require_free
 
@@ -161,7 +166,7 @@ def _print_json(analysis: "Analysis", page: Path) -> None:
     typer.echo(json.dumps(summary(analysis, str(page)), indent=1, allow_nan=False))
 
 
-def _watch(runs: list[str], out: Path | None, margin: float, every: float) -> None:
+def _watch(runs: list[str], out: Path | None, margin: float | None, every: float) -> None:
     """Show the report again and again; ends with the status of an interruption."""
     from eqntk_cli.report.watch import watch
 
@@ -177,7 +182,7 @@ class _Screen:
 
     runs: list[str]
     out: Path | None
-    margin: float
+    margin: float | None
 
     def show(self) -> None:
         """Read the runs, write the report and draw the table on a cleared terminal."""

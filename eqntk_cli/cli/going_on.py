@@ -53,11 +53,16 @@ def say_if_too_few(configs: Iterable["Config"], level: float = 0.05) -> None:
     few = {units for config in configs if (units := _units(config)) is not None and units < fewest}
     if few:
         sys.stderr.write(
-            f"note: {min(few)} independent members can never show a difference at level {100 * level:.3g} %, whatever "
+            f"note: {min(few)} independent members (or antithetic pairs) can never show a difference at level "
+            f"{100 * level:.3g} %, whatever "
             f"they predict: no test of equal means rejects with fewer than {fewest} (of each ensemble).\n"
         )
 
 
 def _units(config: "Config") -> int | None:
-    """How many independent draws an ensemble will have; None of the infinite one."""
-    return getattr(config.model, "members", None)
+    """How many independent draws an ensemble will have: members, or antithetic pairs; None of the infinite one."""
+    from eqntk_cli.config.checks import is_antithetic
+
+    if config.model.name == "ntk":
+        return None
+    return config.model.members // (2 if is_antithetic(config) else 1)

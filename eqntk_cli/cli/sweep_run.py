@@ -64,6 +64,7 @@ def new_sweep(words: list[str], way: Way, out: Path | None, config_dir: str | No
     from eqntk_cli.cli.going_on import say_if_too_few
     from eqntk_cli.cli.sweep_cluster import arrays, check_cluster
     from eqntk_cli.sweeps.begin import checked, new_manifest, new_sweep_folder, remove_if_unused
+    from eqntk_cli.sweeps.planned import holds_plan_alone, plan_of
 
     launcher = way.launcher or "basic"
     manifest = new_manifest(words, launcher, config_dir, way.hydra(), way.cluster or "default")
@@ -75,11 +76,12 @@ def new_sweep(words: list[str], way: Way, out: Path | None, config_dir: str | No
         return
     if launcher == "slurm":
         check_cluster(arrays(manifest, runs))
-    folder, manifest = new_sweep_folder(manifest, out)
+    planned = out is not None and holds_plan_alone(out)
+    folder, manifest = new_sweep_folder(manifest, out, plan_of(manifest, runs, {}, looks=False))
     try:
         _start(folder, manifest, manifest.jobs, way)
     except UserError:
-        remove_if_unused(folder)
+        remove_if_unused(folder, keep_plan=planned)
         raise
 
 

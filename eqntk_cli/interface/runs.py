@@ -17,6 +17,7 @@ from eqntk_cli.runs.record import read_record
 from eqntk_cli.runs.store import open_predictions
 from eqntk_cli.sweeps.begin import checked, new_manifest, new_sweep_folder
 from eqntk_cli.sweeps.job import execute, recorded_as
+from eqntk_cli.sweeps.planned import plan_of
 
 if TYPE_CHECKING:
     from eqntk_cli.report.model import Analysis
@@ -94,8 +95,9 @@ def sweep(
         raise ConfigError(f"launcher={launcher} is not possible here; expected basic | joblib, or `eqntk sweep`.")
     with _own_precision(), recorded_as(["eqntk", "sweep", *settings]):
         manifest = new_manifest(settings, launcher, config_dir)
-        checked(manifest)
-        folder, manifest = new_sweep_folder(manifest, None if out is None else Path(out))
+        runs = checked(manifest)
+        plan = plan_of(manifest, runs, {}, looks=False)
+        folder, manifest = new_sweep_folder(manifest, None if out is None else Path(out), plan)
         errors = launch(folder, manifest, manifest.jobs)
     for job, error in zip(manifest.jobs, errors, strict=True):
         if error is not None:
@@ -104,12 +106,15 @@ def sweep(
     return folder
 
 
-def compare(*runs: str | Path, margin: float = 0.1, partial: bool = False, out: str | Path | None = None) -> "Analysis":
+def compare(
+    *runs: str | Path, margin: float | None = None, partial: bool = False, out: str | Path | None = None
+) -> "Analysis":
     """The analysis behind `eqntk compare-runs`: `outcome`, `first_line`, `pairs` and `findings`.
 
     Args:
         runs: run folders, folders of runs, globs, or entity/project/run.
-        margin: the largest difference that counts as none, as a share of the RMS prediction.
+        margin: the largest difference that counts as none, as a share of the RMS prediction; None: that of the plan
+            of the runs, or 10 %.
         partial: take unfinished runs with the members that they have.
         out: write the report into this folder, too.
 

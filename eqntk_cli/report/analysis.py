@@ -18,6 +18,7 @@ from eqntk_cli.report.findings.kernel_curve import KernelCurve
 from eqntk_cli.report.findings.scope import PairResult, Study
 from eqntk_cli.report.model import SCHEMA, Analysis, Outcome, PairAnalysis
 from eqntk_cli.report.pair import Ensembles, analyse_pair
+from eqntk_cli.report.plan import settings_of
 from eqntk_cli.report.provenance import Provenance, ReportedRun
 from eqntk_cli.report.read.match import Pair, match
 from eqntk_cli.report.read.runs import Run, open_runs
@@ -29,7 +30,7 @@ from eqntk_cli.runs import provenance
 def analyse(
     paths: Sequence[str],
     *,
-    margin: float = 0.10,
+    margin: float | None = None,
     level: float = 0.05,
     resamples: int = 999,
     seed: int = 0,
@@ -40,8 +41,9 @@ def analyse(
 
     Args:
         paths: run folders, folders of them, globs, or Weights & Biases paths.
-        margin: largest difference that counts as none, as a share of the RMS of mu_t (or of the ensembles' mean).
-        level: chance of a wrong "different", and of a wrong "equivalent".
+        margin: largest difference that counts as none, as a share of the RMS of mu_t (or of the ensembles' mean);
+            None: that of the plan of the runs, or 10 %.
+        level: chance of a wrong "different", and of a wrong "equivalent", without a plan.
         resamples: shuffles or sign flips of every test.
         seed: of the resampling.
         partial: take runs that are being written with what they have, and list runs that fit nowhere.
@@ -56,18 +58,19 @@ def analyse(
         raise DataError("none of the runs has two complete members yet; wait until the first blocks are written.")
     of_curves, of_pairs = select(runs)
     pairs, unmatched = match(of_pairs, partial=partial, needed=not of_curves)
-    settings = Settings(margin=margin, level=level, resamples=resamples, seed=seed)
+    settings, fixing = settings_of(runs, margin, level, resamples, seed)
     results = _analyse_pairs(pairs, settings, scratch)
     analyses = tuple(result.analysis for result in results)
-    findings = findings_on_study(Study(results, of_curves, margin))
+    findings = findings_on_study(Study(results, of_curves, settings.margin))
     outcome = overall(analyses)
     return Analysis(
         schema=SCHEMA,
         first_line=_first_line(analyses, outcome, findings, settings),
         outcome=outcome,
         controls_ok=bool(analyses) and controls_hold(analyses),
-        margin=margin,
-        level=level,
+        margin=settings.margin,
+        level=settings.level,
+        fixing=fixing,
         pairs=analyses,
         runs=tuple(_reported(run) for run in runs),
         unmatched=tuple(unmatched),

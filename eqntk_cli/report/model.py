@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from eqntk_cli.report.findings.base import Finding, Kind, of_kind
 from eqntk_cli.report.findings.comparison import MeanComparison
+from eqntk_cli.report.plan import Fixing
 from eqntk_cli.report.provenance import Provenance, ReportedRun, Unmatched
 
 SCHEMA = 2  # of report.json; raised when a field changes its meaning or goes
@@ -99,7 +100,8 @@ class Analysis:
     outcome: Outcome  # over all pairs: equivalent only if all are; different if any is; else undecided
     controls_ok: bool  # there are pairs, every one has a control that came out different, and none came out otherwise
     margin: float  # fraction of the reference RMS
-    level: float
+    level: float  # of this look
+    fixing: Fixing
     pairs: tuple[PairAnalysis, ...]
     runs: tuple[ReportedRun, ...]
     unmatched: tuple[Unmatched, ...]

@@ -34,6 +34,7 @@ from eqntk_cli.runs.folder import as_begun, difference, read_config, write_confi
 from eqntk_cli.runs.grow import as_grown, settle
 from eqntk_cli.runs.integrity import config_edited, config_fingerprint
 from eqntk_cli.runs.kernel import discard_kernels, kept_kernels, run_kernel
+from eqntk_cli.runs.plan import plan_of_run, require_plan_unchanged
 from eqntk_cli.runs.record import Record, read_record, write_record
 from eqntk_cli.runs.session import Session, devices, moment
 
@@ -106,11 +107,14 @@ def resume(folder: Path, load: Load | None = None, build: Build | None = None) -
 def _begin(config: Config, folder: Path) -> Record:
     """The record to go on from, in state running; that of a run that is done as it is."""
     if not (folder / RECORD_FILE).exists():
+        plan = plan_of_run(folder, config)
         write_config(folder, config)
-        record = replace(_new_record(config), config_fingerprint=config_fingerprint(folder))
+        record = replace(_new_record(config), plan=plan, config_fingerprint=config_fingerprint(folder))
         write_record(folder, record)
         return record
     record = read_record(folder)
+    if record.plan is not None:
+        require_plan_unchanged(folder, record.plan)
     if (folder / CONFIG_FILE).exists():
         changed = difference(read_config(folder), config)
         if changed is not None:

@@ -21,7 +21,7 @@ SCHEMA = 1
 STATES = ("running", "done", "failed", "preempted")
 # what records of earlier programs lack, and what it was
 _LATER: dict[str, object] = {"haar_samples": None, "config_fingerprint": None, "files": None}
-_LATER |= {"antithetic": False, "grown": []}
+_LATER |= {"antithetic": False, "grown": [], "plan": None}
 _NEXT = {
     "running": ("running", "done", "failed", "preempted"),  # running again: it was killed and goes on
     "failed": ("running",),
@@ -72,6 +72,7 @@ class Record:
     fingerprint: dict[str, str] | None = None  # sha256 of the arrays: train, test, ood, all
     config_fingerprint: str | None = None  # sha256 of the settings in config.yaml that predictions depend on
     files: dict[str, str] | None = None  # of a run that is done: sha256 of every other file but the blocks of members
+    plan: str | None = None  # sha256 of the plan.yaml beside the folder that the run was begun under
     task: str | None = None
     target: dict[str, Any] | None = None  # name, unit, mean, scale: physical value = value * scale + mean
     step_size: float | None = None

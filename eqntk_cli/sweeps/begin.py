@@ -11,6 +11,7 @@ from eqntk_cli.errors import ConfigError
 
 if TYPE_CHECKING:
     from eqntk_cli.config.schema import Config
+    from eqntk_cli.runs.plan import Plan
     from eqntk_cli.sweeps.expand import Job
     from eqntk_cli.sweeps.manifest import Manifest
 
@@ -68,27 +69,38 @@ def checked(manifest: "Manifest") -> list[tuple["Job", "Config"]]:
     return runs
 
 
-def new_sweep_folder(manifest: "Manifest", out: Path | None) -> tuple[Path, "Manifest"]:
-    """Make the folder with its sweep.json; the sweep becomes the group of its runs in the mirror.
+def new_sweep_folder(manifest: "Manifest", out: Path | None, plan: "Plan | None" = None) -> tuple[Path, "Manifest"]:
+    """Make the folder with its sweep.json and its plan; the sweep becomes the group of its runs in the mirror.
 
     Raises:
-        StorageError: the folder is there already, or cannot be made.
+        StorageError: the folder is there already and holds more than a plan, or cannot be made.
+        ConfigError: it holds the plan of other runs.
     """
     from eqntk_cli.sweeps.manifest import new_folder, write_manifest
+    from eqntk_cli.sweeps.planned import holds_plan_alone, keep_plan
 
-    folder = new_folder(out if out is not None else Path("runs") / manifest.name, stamped=out is None)
+    if out is not None and plan is not None and holds_plan_alone(out):
+        folder = out
+    else:
+        folder = new_folder(out if out is not None else Path("runs") / manifest.name, stamped=out is None)
+    if plan is not None:
+        keep_plan(folder, plan)
     manifest = replace(manifest, jobs=tuple(_grouped(job, folder.name) for job in manifest.jobs))
     write_manifest(folder, manifest)
     return folder, manifest
 
 
-def remove_if_unused(folder: Path) -> None:
-    """Remove the folder of a sweep of which nothing was queued and no run was begun."""
+def remove_if_unused(folder: Path, *, keep_plan: bool = False) -> None:
+    """Remove the folder of a sweep of which nothing was queued and no run was begun; a plan made before it may stay."""
     from eqntk_cli.runs.contents import RECORD_FILE
+    from eqntk_cli.sweeps.manifest import MANIFEST_FILE
     from eqntk_cli.sweeps.submissions import read_arrays
 
     if not any(folder.glob(f"*/{RECORD_FILE}")) and not read_arrays(folder):
-        shutil.rmtree(folder)
+        if keep_plan:
+            (folder / MANIFEST_FILE).unlink(missing_ok=True)
+        else:
+            shutil.rmtree(folder)
 
 
 def _grouped(job: "Job", name: str) -> "Job":

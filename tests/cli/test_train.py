@@ -59,11 +59,13 @@ def test_too_few_members_are_named_before_anything_is_trained(capsys):
     from eqntk_cli.cli.going_on import say_if_too_few
     from eqntk_cli.config.compose import compose
 
-    say_if_too_few([compose(["model=ntk"]), compose(["model=gcnn_ensemble", "model.members=6"])])
+    say_if_too_few(
+        [compose(["model=ntk"]), compose(["model=gcnn_ensemble", "model.members=6", "model.antithetic=false"])]
+    )
     assert capsys.readouterr().err == ""
-    say_if_too_few([compose(["model=gcnn_ensemble", "model.members=5"])])
+    say_if_too_few([compose(["model=gcnn_ensemble", "model.members=10"])])  # five antithetic pairs
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("note: 5 independent members can never show a difference at level 5 %")
+    assert line.startswith("note: 5 independent members (or antithetic pairs) can never show a difference at level 5 %")
 
 
 def test_options_of_the_users_own(eqntk, tmp_path):

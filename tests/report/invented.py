@@ -17,6 +17,7 @@ from eqntk_cli.report.findings.trajectories import Trajectory
 from eqntk_cli.report.findings.variance import VarianceComparison
 from eqntk_cli.report.findings.width import WidthScaling
 from eqntk_cli.report.model import SCHEMA, Analysis, ControlAnalysis, Outcome, PairAnalysis, Verdict
+from eqntk_cli.report.plan import Fixing
 from eqntk_cli.report.provenance import Provenance, ReportedRun, Unmatched
 from eqntk_cli.report.statistics.maximum import PValue
 from eqntk_cli.runs.record import Record
@@ -46,6 +47,7 @@ def analysis(
         controls_ok=controls,
         margin=0.1,
         level=0.05,
+        fixing=Fixing("margin and steps chosen when the report was made"),
         pairs=made,
         runs=tuple(_run(f"{kind[:4]}-{k}", kind, title) for k in range(pairs) for kind in kinds),
         unmatched=(Unmatched("old-run", f"other test data: {title}"),),

@@ -168,3 +168,9 @@ def test_a_run_that_does_not_know_a_later_setting_has_its_default(runs):
     assert unmatched == []
     with pytest.raises(ConfigError, match=r"architecture.average_pool (2 and 1|1 and 2)"):
         match(other)
+
+
+def test_a_kernel_has_no_members_that_could_be_antithetic(runs):
+    coupled = [Run(run.folder, replace(run.record, coupling="shared", antithetic=run.is_ensemble)) for run in runs]
+    pairs, _ = match(coupled)
+    assert [pair.theory.name for pair in pairs] == ["ntk", "ntk"]

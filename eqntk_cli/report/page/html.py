@@ -47,6 +47,7 @@ def html_page(analysis: Analysis, figures: Sequence["Rendered"], missing: Sequen
         level=setting(analysis.level),
         confidence=setting(1 - analysis.level),
         conditions=conditions(analysis),
+        fixing=f"{analysis.fixing.words[0].upper()}{analysis.fixing.words[1:]}.",
         verdicts=sections.verdicts(analysis),
         sections=[_section(section, drawn, missing) for section in sections.pair_sections(analysis)],
         across=_part(ACROSS, sections.across(analysis), drawn, missing),

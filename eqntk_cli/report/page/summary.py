@@ -41,8 +41,8 @@ def conditions(analysis: Analysis) -> str:
             "step, with its standard error; exponents are fitted as N^(-beta)."
         )
     return (
-        f"Margin {setting(analysis.margin)} of the RMS prediction, level {setting(analysis.level)}; margin and steps "
-        f"were chosen when the report was made. {controls_line(analysis)}"
+        f"Margin {setting(analysis.margin)} of the RMS prediction, level {setting(analysis.level)}; "
+        f"{analysis.fixing.words}. {controls_line(analysis)}"
     )
 
 
@@ -76,7 +76,7 @@ def facts(pair: PairAnalysis) -> list[tuple[str, str]]:
 def summary(analysis: Analysis, report: str | None) -> dict[str, object]:
     """What `compare-runs --json` prints: the answers, and where the whole report is."""
     entries = analysis_entries(analysis)
-    kept = ("first_line", "outcome", "controls_ok", "margin", "level", "unmatched")
+    kept = ("first_line", "outcome", "controls_ok", "margin", "level", "fixing", "unmatched")
     pairs = [_pair_summary(pair, entry) for pair, entry in zip(analysis.pairs, entries["pairs"], strict=True)]
     kernels = {
         "kernel_curves": [_without(curve, ("steps", "history")) for curve in entries["kernel_curves"]],

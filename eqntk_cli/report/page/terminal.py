@@ -6,8 +6,8 @@ from eqntk_cli.report.findings.kernel_curve import KernelCurve
 from eqntk_cli.report.findings.kernel_exponent import KernelExponent
 from eqntk_cli.report.findings.verdicts import worst_bound
 from eqntk_cli.report.model import Analysis, PairAnalysis, Verdict
-from eqntk_cli.report.page.summary import controls_line, distinguished
-from eqntk_cli.report.paper.table import integer, p_value, percent, printable, setting
+from eqntk_cli.report.page.summary import conditions, distinguished
+from eqntk_cli.report.paper.table import integer, p_value, percent, printable
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod
@@ -48,8 +48,7 @@ def print_verdicts(analysis: Analysis, console: "Console") -> None:
     if analysis.of(KernelCurve):
         console.print(_curve_table(analysis, _width(console)))
     if analysis.pairs or not analysis.of(KernelCurve):
-        margin = f"Margin {setting(analysis.margin)} of the RMS prediction, level {setting(analysis.level)}."
-        console.print(Text(f"{margin} {controls_line(analysis)}"), width=_width(console))
+        console.print(Text(conditions(analysis)), width=_width(console))
     for run in analysis.unmatched:
         console.print(Text(printable(f"Left out: {run.run_id}: {run.reason}")), width=_width(console))
 

@@ -31,7 +31,8 @@ def differences(a: Run, b: Run) -> dict[str, str]:
             found |= _entry(key, getattr(one, key), getattr(two, key))
     if one.coupling == "shared" and two.coupling == "shared":
         found |= _entry("seed", one.seed, two.seed)
-        found |= _entry("antithetic", one.antithetic, two.antithetic)
+        if "ntk" not in (one.model, two.model):  # which has no members
+            found |= _entry("antithetic", one.antithetic, two.antithetic)
     if list(one.record_steps) != list(two.record_steps):
         found["record_steps"] = f"steps {_short(one.record_steps)} and {_short(two.record_steps)}"
     if not _same_step(one, two):
