@@ -11,10 +11,14 @@ no scatter-add is left. Two forms of the same sum:
 
 The second writes |G| times fewer patches and |G| times more weights. The form with the smaller sum is taken, which
 depends on shapes alone. Weights and their gradient are those of `by sites` in both.
+
+Patches are copied in two stages: first the runs of adjacent taps that output sites have in common (the pixels of a row
+of the window), then whole runs into place. That copies few indices and long rows; the bits are those of one gather.
 """
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +26,22 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from eqntk_cli.domains.support import Support
+
+_CHANNELS = 16  # from so many on, rows are long enough for two stages
+_COPIES = 64  # of two stages at most: each is an instruction of the compiled program
+
+
+class Runs(NamedTuple):
+    """Runs of taps: the sites that each one reads, and the runs that make up the patch of each output site."""
+
+    sites: Int[np.ndarray, "run tap"]
+    places: Int[np.ndarray, "output piece"]
+
+    @classmethod
+    def of(cls, table: Int[np.ndarray, "output tap"], length: int) -> "Runs":
+        """The different runs of so many taps."""
+        sites, places = np.unique(table.reshape(-1, length), axis=0, return_inverse=True)
+        return cls(sites, places.reshape(len(table), -1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +67,19 @@ class Gather:
         """The taps of every output site beside each other, rows (sample, output)."""
         if (self.table < 0).any():
             x = jnp.pad(x, [(0, 0), (0, 1), (0, 0)])  # index -1 reads these zeros
-        return x[:, self.table].reshape(x.shape[0] * len(self.table), -1)
+        if self.runs is None or x.shape[-1] < _CHANNELS:
+            return x[:, self.table].reshape(x.shape[0] * len(self.table), -1)
+        joined = jnp.concatenate([x[:, sites] for sites in self.runs.sites.T], axis=-1)
+        stacked = jnp.stack([joined[:, places] for places in self.runs.places.T], axis=2)
+        return stacked.reshape(x.shape[0] * len(self.table), -1)
+
+    @cached_property
+    def runs(self) -> Runs | None:
+        """The runs with the fewest indices; None where they would be too many instructions."""
+        taps = self.table.shape[1]
+        lengths = [length for length in range(1, _COPIES) if taps % length == 0]
+        found = [Runs.of(self.table, length) for length in lengths if length + taps // length <= _COPIES]
+        return min(found, key=lambda runs: runs.sites.size + runs.places.size, default=None)
 
     def transposed(
         self, rows: Float[Array, "sample output feature"], weight: Float[Array, "read feature"]

@@ -75,6 +75,21 @@ def test_elements_that_read_other_sites_have_no_turned_form():
     assert Turned.of(identity.table, identity.elements, ON_BOTH.height * 5) is None
 
 
+@pytest.mark.parametrize("name", ["convolution", "lifting", "group convolution"])
+def test_patches_in_two_stages_have_the_same_bits(name):
+    _, support = LAYERS[name]
+    sites = support.table.max() + 1
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, sites, 16)))
+    gather = Gather(support.table, sites)
+    assert gather.runs.places.size < support.table.size
+    expected = np.concatenate([x, np.zeros((2, 1, 16))], axis=1)[:, support.table]
+    np.testing.assert_array_equal(gather.patches(x), expected.reshape(2 * len(support.table), -1))
+
+
+def test_long_tables_are_one_gather():
+    assert Gather(np.arange(2 * 1021).reshape(2, 1021), 2042).runs is None
+
+
 def test_the_inverse_lists_every_entry_of_the_table_once():
     table = np.array([[0, 2, -1], [2, 2, 0]])
     inverse = Gather(table, 4).inverse
