@@ -20,11 +20,15 @@ _SAMPLES = 64  # enough for the form that layers take for many samples
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes of a member's parameters, bytes that the gradient of one sample keeps besides, and its operations."""
+    """Bytes of a member's parameters, bytes and operations of the gradient of one sample, and what does not grow.
+
+    `fixed` are the bytes that a gradient keeps whatever the number of samples: weights in the form of the products.
+    """
 
     parameters: int
     activations: int
     operations: float
+    fixed: int = 0
 
     @classmethod
     def of(cls, network: Network, x: Samples) -> "Footprint":
@@ -33,7 +37,8 @@ class Footprint:
         params = jax.eval_shape(network.init, jax.random.key(0), some)
         kept = [_bytes(jax.eval_shape(partial(_kept, network), params, samples)) for samples in (some, twice)]
         forward = _operations(jax.make_jaxpr(network.apply)(params, some).jaxpr) / _SAMPLES
-        return cls(_bytes(params), (kept[1] - kept[0]) // _SAMPLES, _WITH_GRADIENT * forward)
+        activations = (kept[1] - kept[0]) // _SAMPLES
+        return cls(_bytes(params), activations, _WITH_GRADIENT * forward, max(kept[0] - _SAMPLES * activations, 0))
 
     def training(self, samples: int) -> int:
         """Bytes of one member while it is trained on so many samples at once."""

@@ -26,6 +26,7 @@ class Machine:
     operations: float  # floating-point operations of a program between two looks at Ctrl-C: a second or two
 
 
+_FIXED = 2  # a micro-batch keeps so many times the bytes that do not depend on its size, or more
 _STEPS = 1000  # per program at most: the order of their mini-batches is held in memory
 MACHINES = {
     "cpu": Machine(working_set=3 * 2**20, members=8, operations=1e11),
@@ -55,8 +56,8 @@ def layout(footprint: Footprint, originals: int, copies: int) -> Layout:
     machine = MACHINES.get(jax.default_backend(), MACHINES["gpu"])
     devices = jax.device_count()
     orbit = max(footprint.activations * copies, 1)
-    # a gradient is added once per micro-batch: what a micro-batch keeps should not be less than the parameters
-    target = max(machine.working_set, footprint.parameters)
+    # weights are turned, and gradients turned back and added, once per micro-batch: what it keeps should not be less
+    target = max(machine.working_set, footprint.parameters, _FIXED * footprint.fixed)
     pieces = math.ceil(originals / max(1, target // orbit))
     each = math.ceil(originals / pieces)
     member = footprint.parameters + each * orbit
