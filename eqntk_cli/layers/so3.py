@@ -33,7 +33,9 @@ class RotatedCopies(Layer):
     rotations: Float[np.ndarray, "element 3 3"]
 
     def __call__(self, x: Float[Array, "sample coefficient channel"]) -> Float[Array, "sample element feature"]:
-        """All copies, coefficients and channels in one axis."""
+        """All copies, coefficients and channels in one axis; the identity alone makes no copy."""
+        if len(self.rotations) == 1 and np.array_equal(self.rotations[0], np.eye(3)):
+            return x.reshape(x.shape[0], 1, -1)
         return rotated_signals(self.rotations, x)
 
     def kernel(self, state: State) -> State:
