@@ -26,6 +26,7 @@ COMMANDS: dict[str, Command] = {
     "train": Command("eqntk_cli.cli.train", "train", "Run one model: an ensemble, or the infinite one."),
     "sweep": Command("eqntk_cli.cli.sweep", "sweep", "Run every combination of settings, or an experiment."),
     "plan": Command("eqntk_cli.cli.plan", "plan", "Fix margin, steps, looks and runs of a study before it begins."),
+    "decide": Command("eqntk_cli.cli.decide", "decide", "Follow a plan: more members until everything is decided."),
     "compare-runs": Command("eqntk_cli.cli.compare_runs", "compare_runs", "Report whether runs agree, with a verdict."),
     "kernel": Command("eqntk_cli.cli.kernel", "kernel", "NNGP and NTK Gram matrices of arrays or of a data set."),
     "predict": Command("eqntk_cli.cli.predict", "predict", "Mean and covariance of the infinite ensemble over time."),

@@ -94,6 +94,15 @@ def compare_runs(
         raise typer.Exit(_status(analysis, without_controls=without_controls))
 
 
+def conclude(analysis: "Analysis", out: Path | None, tracking: str) -> int:
+    """Print the verdicts, write the report, and return the exit status of --require equivalent."""
+    _print_table(analysis)
+    page = _write(analysis, out)
+    typer.echo(f"Report: {page}")
+    _mirror(analysis, page.parent, tracking)
+    return _status(analysis, without_controls=False)
+
+
 def _status(analysis: "Analysis", *, without_controls: bool) -> int:
     """The exit status of --require; without a pair, or without controls that work, nothing is shown, which is said."""
     if analysis.pairs:
@@ -101,7 +110,7 @@ def _status(analysis: "Analysis", *, without_controls: bool) -> int:
         if status != HOLDS or analysis.controls_ok or without_controls:
             return status
         sys.stderr.write(
-            f"--require {_REQUIRE} is undecided (status {OPEN}): not every pair has controls that are all different, "
+            f"{_REQUIRE} is not shown (status {OPEN}): not every pair has controls that are all different, "
             "as the first line of the report says; --without-controls does not ask for them.\n"
         )
         return OPEN

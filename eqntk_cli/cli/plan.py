@@ -29,7 +29,8 @@ def plan(
 ) -> None:
     """Write DIR/plan.yaml: margin, level, counted steps, looks, members, seeds, runs and controls.
 
-    Run it with `eqntk sweep experiment=NAME [KEY=VALUE]... --out DIR` (all members at once).
+    Follow it with `eqntk decide DIR` (look after look), or run it with `eqntk sweep experiment=NAME [KEY=VALUE]...
+    --out DIR` (all members at once).
     """
     from eqntk_cli.cli.going_on import say_if_too_few
     from eqntk_cli.files.atomic import make_folder

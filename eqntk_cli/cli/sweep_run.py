@@ -79,7 +79,7 @@ def new_sweep(words: list[str], way: Way, out: Path | None, config_dir: str | No
     planned = out is not None and holds_plan_alone(out)
     folder, manifest = new_sweep_folder(manifest, out, plan_of(manifest, runs, {}, looks=False))
     try:
-        _start(folder, manifest, manifest.jobs, way)
+        start(folder, manifest, manifest.jobs, way)
     except UserError:
         remove_if_unused(folder, keep_plan=planned)
         raise
@@ -116,10 +116,11 @@ def resume_sweep(folder: Path, words: list[str], way: Way) -> None:
         check_cluster(arrays(manifest, checked(replace(manifest, jobs=tuple(missing)))))
     if found.active:
         sys.stderr.write(f"{found.active} runs are in the queue or being made, and are left alone\n")
-    _start(folder, manifest, missing, way)
+    start(folder, manifest, missing, way)
 
 
-def _start(folder: Path, manifest: "Manifest", jobs: Sequence["Job"], way: Way) -> None:
+def start(folder: Path, manifest: "Manifest", jobs: Sequence["Job"], way: Way) -> None:
+    """Make these runs, here or on a cluster, and wait for them unless they are detached."""
     if manifest.launcher != "slurm":
         _run_here(folder, manifest, jobs)
         return

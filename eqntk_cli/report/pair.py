@@ -11,7 +11,7 @@ from eqntk_cli.report.findings.catalogue import findings_on_pair
 from eqntk_cli.report.findings.comparison import Comparison, MeanComparison, Settings
 from eqntk_cli.report.findings.scope import PairCase, PairResult
 from eqntk_cli.report.findings.sweep import AGAINST, BETWEEN
-from eqntk_cli.report.model import ControlAnalysis, Outcome, PairAnalysis
+from eqntk_cli.report.model import ControlAnalysis, Outcome, PairAnalysis, Verdict
 from eqntk_cli.report.paper.table import number
 from eqntk_cli.report.read.coupled import common_members, require_equal_starts
 from eqntk_cli.report.read.match import Control, Pair, rotations_in_words
@@ -38,15 +38,17 @@ class Ensembles:
             self._known[key] = reduce_run(run, members, folder, symmetrise=symmetrise)
         return self._known[key]
 
-    def both(self, a: Run, b: Run) -> tuple[Reduced, Reduced]:
+    def both(self, a: Run, b: Run, most: int | None = None) -> tuple[Reduced, Reduced]:
         """Two ensembles to be compared; coupled ones with the members that both have, which must start equal.
+
+        Only the first `most` members of each are taken, if that is given.
 
         Raises:
             DataError: fewer than two draws to compare, or coupled members that do not start equal.
         """
         coupled = a.record.coupling == "shared"
         own = tuple(a.record.done_members()), tuple(b.record.done_members())
-        of_a, of_b = (common_members(a, b),) * 2 if coupled else own
+        of_a, of_b = (members[:most] for members in ((common_members(a, b),) * 2 if coupled else own))
         if any(len(of) < 2 * members_per_unit(run.record) for run, of in ((a, of_a), (b, of_b))):
             raise DataError(
                 f"{a.name} and {b.name} have fewer than 2 independent members (pairs of antithetic ones) to compare; "
@@ -67,11 +69,8 @@ def analyse_pair(pair: Pair, name: str, ensembles: Ensembles, settings: Settings
         ensembles: what was read before.
         settings: margin, level and resampling.
     """
-    a, b = ensembles.both(pair.augmented, pair.gcnn)
     theory = None if pair.theory is None else Theory.of(pair.theory)
-    test = _compare(a, b, theory, "test", settings)
-    if test is None:
-        raise DataError(f"{a.run.folder} has no test samples; make the run again with dataset.n_test above 0.")
+    (a, b), test, verdict = _look(pair.augmented, pair.gcnn, ensembles, theory, settings)
     record = pair.gcnn.record
     findings = findings_on_pair(PairCase(pair, a, b, theory, test.noise_floor[-1]))
     remarks = (remark for finding in findings for remark in finding.remarks(record.width or 0))
@@ -83,7 +82,7 @@ def analyse_pair(pair: Pair, name: str, ensembles: Ensembles, settings: Settings
         run_ntk=None if pair.theory is None else pair.theory.name,
         width=record.width or 0,
         coupled=pair.coupled,
-        verdict=judge(test, settings),
+        verdict=verdict,
         test=test,
         ood=_compare(a, b, theory, "ood", settings),
         train=_compare(a, b, theory, "train", settings),
@@ -95,6 +94,35 @@ def analyse_pair(pair: Pair, name: str, ensembles: Ensembles, settings: Settings
         findings=findings,
     )
     return PairResult(pair, analysis, _differences(a, b, theory))
+
+
+def _look(
+    run_a: Run, run_b: Run, ensembles: Ensembles, theory: Theory | None, settings: Settings
+) -> tuple[tuple[Reduced, Reduced], MeanComparison, Verdict]:
+    """The verdict of the first look of the plan that decides, with what it saw; else that of all members.
+
+    Members that came later, because something else was still open, do not change what was decided.
+
+    Raises:
+        DataError: there are no test samples.
+    """
+    have = min(len(run.record.done_members()) for run in (run_a, run_b))
+    for most in (look for look in settings.looks if look < have):
+        seen = _seen(run_a, run_b, ensembles, theory, settings, most)
+        if seen[2].outcome is not Outcome.UNDECIDED:
+            return seen
+    return _seen(run_a, run_b, ensembles, theory, settings, None)
+
+
+def _seen(
+    run_a: Run, run_b: Run, ensembles: Ensembles, theory: Theory | None, settings: Settings, most: int | None
+) -> tuple[tuple[Reduced, Reduced], MeanComparison, Verdict]:
+    """The verdict of one look at the first `most` members."""
+    a, b = ensembles.both(run_a, run_b, most)
+    test = _compare(a, b, theory, "test", settings)
+    if test is None:
+        raise DataError(f"{a.run.folder} has no test samples; make the run again with dataset.n_test above 0.")
+    return (a, b), test, judge(test, settings)
 
 
 def _compare(
@@ -136,11 +164,7 @@ def _against_theory(a: Reduced, b: Reduced, theory: Theory | None, settings: Set
 
 
 def _control(control: Control, ensembles: Ensembles, theory: Theory | None, settings: Settings) -> ControlAnalysis:
-    a, b = ensembles.both(control.run_a, control.run_b)
-    comparison = _compare(a, b, theory, "test", settings)
-    if comparison is None:
-        raise DataError(f"{a.run.folder} has no test samples; make the run again with dataset.n_test above 0.")
-    verdict = judge(comparison, settings)
+    _, comparison, verdict = _look(control.run_a, control.run_b, ensembles, theory, settings)
     return ControlAnalysis(
         control=control.kind,
         run_a=control.run_a.name,

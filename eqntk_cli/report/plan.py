@@ -55,7 +55,12 @@ def settings_of(
         return asked, Fixing(f"{CHOSEN} (--margin {setting(margin)}, the plan has {setting(plan.margin)})")
     _check(runs, plan, folder)
     settings = Settings(
-        margin=plan.margin, level=plan.level_of_a_look, resamples=resamples, seed=seed, steps=plan.steps
+        margin=plan.margin,
+        level=plan.level_of_a_look,
+        resamples=resamples,
+        seed=seed,
+        steps=plan.steps,
+        looks=plan.looks,
     )
     words = f"fixed at {plan.fixed}, before the first member was trained (plan {str(sha256)[:12]})"
     return settings, Fixing(words + _looked(runs, plan), sha256, plan.fixed, plan.experiment, plan.looks)

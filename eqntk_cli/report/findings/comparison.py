@@ -45,6 +45,7 @@ class Settings:
     resamples: int = 999
     seed: int = 0
     steps: tuple[int, ...] | None = None  # None: every recorded step after the start
+    looks: tuple[int, ...] = ()  # members at each; what is decided at one stays so, and `level` is that of one look
 
     def counts(self, step: int) -> bool:
         """Whether a recorded step is one of the verdict."""
