@@ -133,7 +133,7 @@ def _command(path: str, command: Any, level: int) -> list[str]:
         lines += _command(f"{path} {name}", inner, level + 1)
     parameters = [one for one in command.params if one.name != "help"]
     if parameters and not getattr(command, "commands", {}):
-        lines += ["| | |", "|---|---|"]
+        lines += ["| option | meaning |", "|---|---|"]
         lines += [f"| {_names(one)} | {_cell(getattr(one, 'help', None) or '')} |" for one in parameters]
         lines.append("")
     return lines
@@ -146,7 +146,7 @@ def _names(parameter: Any) -> str:
 
 
 def _cell(text: str) -> str:
-    sentence = " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+    sentence = " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_")
     sentence = re.sub(r"\bNone\b", "null", sentence)
     return sentence if not sentence or sentence.endswith((".", "?", "!")) else sentence + "."
 
