@@ -27,7 +27,8 @@ class VerdictRow(Registered):
             "the pair is different when it is above the margin. No point beyond: no single test point's means differ "
             "by more at any counted step, with 95 % confidence over all of them. p: chance of so large a distance, at "
             "any of the steps, if both means were the same (<=: the smallest that so many resamplings can give). "
-            "Difference seen within margin: real, but too small to count.",
+            "Difference seen within margin: real, but too small to count. Under a plan of several looks the bounds "
+            "hold with the higher confidence of a single look.",
             on_page=False,
             tracked=True,
         ),

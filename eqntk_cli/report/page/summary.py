@@ -49,6 +49,7 @@ def conditions(analysis: Analysis) -> str:
 def facts(pair: PairAnalysis) -> list[tuple[str, str]]:
     """The numbers on which the verdict of a pair stands, in words and rounded."""
     test, verdict = pair.test, pair.verdict
+    sure = setting(1 - verdict.level)
     members = integer(test.members_a)
     if test.members_b != test.members_a:
         members += f" and {integer(test.members_b)}"
@@ -57,10 +58,10 @@ def facts(pair: PairAnalysis) -> list[tuple[str, str]]:
         ("Members each", members),
         ("Largest difference, noise removed", percent(verdict.size)),
         ("Largest difference, lower bound", percent(verdict.between[0])),
-        (f"95 % bound at the worst step ({integer(verdict.worst_step)})", percent(worst_bound(pair))),
+        (f"{sure} bound at the worst step ({integer(verdict.worst_step)})", percent(worst_bound(pair))),
         ("Margin", setting(verdict.margin_fraction)),
         (f"p of equal means ({test.test})", p_value(test.p_value)),
-        ("No test point's means differ by more than (95 %)", percent(verdict.point)),
+        (f"No test point's means differ by more than ({sure})", percent(verdict.point)),
         ("Chance to see a difference of the size of the noise", percent(test.power_one_floor)),
         ("Controls different", controls_in_words(pair)),
     ]

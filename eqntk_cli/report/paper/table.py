@@ -49,7 +49,7 @@ def percent(value: Cell) -> str:
 
 def setting(value: Cell) -> str:
     """A share that somebody chose, such as a margin, as a percentage without superfluous zeros."""
-    return ABSENT if value is None or isinstance(value, str) else f"{100 * value:g} %"
+    return ABSENT if value is None or isinstance(value, str) else f"{100 * value:.4g} %"
 
 
 def p_value(value: Cell) -> str:
