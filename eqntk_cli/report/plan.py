@@ -7,6 +7,7 @@ from pathlib import Path
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.report.findings.comparison import Settings
 from eqntk_cli.report.paper.table import setting
+from eqntk_cli.report.read.remote import cache_folder
 from eqntk_cli.report.read.runs import Run
 from eqntk_cli.runs.plan import PLAN_FILE, Plan, read_plan, require_plan_unchanged
 
@@ -40,11 +41,14 @@ def settings_of(
         StorageError: a plan was edited after a run had begun under it.
         ConfigError: the plan cannot be followed, or a run is not as it allows.
     """
+    downloaded = [run for run in runs if run.record.plan is not None and run.folder.parent == cache_folder().resolve()]
     for run in runs:
-        if run.record.plan is not None:
+        if run.record.plan is not None and run not in downloaded:
             require_plan_unchanged(run.folder, run.record.plan)
     shared = {(run.record.plan, run.folder.parent) for run in runs}
     asked = Settings(margin=0.1 if margin is None else margin, level=level, resamples=resamples, seed=seed)
+    if downloaded:
+        return asked, Fixing(f"{CHOSEN}; the plan of runs that were downloaded is not at hand")
     if len(shared) != 1 or None in {sha256 for sha256, _ in shared}:
         planned = [run.folder.name for run in runs if run.record.plan is not None]
         some = f"; only some of the runs are of a plan ({', '.join(planned[:3])})" if planned else ""

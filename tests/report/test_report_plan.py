@@ -80,6 +80,14 @@ def test_runs_of_which_only_some_are_planned_have_no_plan(study):
     assert words.startswith("margin and steps chosen when the report was made; only some of the runs are of a plan")
 
 
+def test_the_plan_of_downloaded_runs_is_not_at_hand(study, monkeypatch):
+    planned(study)
+    (study / "plan.yaml").unlink()
+    monkeypatch.setattr("eqntk_cli.report.plan.cache_folder", lambda: study)
+    report = analyse([str(study)], resamples=19)
+    assert "the plan of runs that were downloaded is not at hand" in report.fixing.words
+
+
 @pytest.mark.parametrize("margin", [None, 0.3])
 @pytest.mark.parametrize("gone", [False, True])
 def test_an_edited_plan_is_refused(study, margin, gone):
