@@ -25,7 +25,7 @@ from eqntk_cli.data.registry import load_data
 from eqntk_cli.files.atomic import write_bytes, write_text
 from eqntk_cli.models.base import EnsembleModel
 from eqntk_cli.models.registry import build_model
-from eqntk_cli.report.paper.canvas import log_counts, log_values, new_figure, styled, to_bytes
+from eqntk_cli.report.paper.canvas import legend_above, log_counts, log_values, new_figure, styled, to_bytes
 from eqntk_cli.report.paper.style import look_of
 from eqntk_cli.report.statistics.samples import member_variance
 
@@ -157,12 +157,14 @@ def figure(rows: list[Gain]) -> object:
             for at, dashes in ((0, "-"), (-1, ":")):
                 look, label = look_of(model), f"{look_of(model).label}, step {own[0].steps[at]}"
                 style = look.style() | {"linestyle": dashes, "label": label}
-                widths, values = [row.width for row in own], [row.gain[at] for row in own]
-                panel.errorbar(widths, values, yerr=[row.error[at] for row in own], **style)
+                widths = [row.width for row in own]
+                values, errors = (np.array([getattr(row, name)[at] for row in own]) for name in ("gain", "error"))
+                below = np.minimum(errors, 0.9 * values)  # a bar to zero has no end on a log axis
+                panel.errorbar(widths, values, yerr=np.stack([below, errors]), **style)
         log_counts(panel, sorted({row.width for row in own}), "width")
         panel.set(yscale="log", ylabel="gain in variance", title=f"{architecture}, {loss}")
         log_values(panel.yaxis)
-    axes[0].legend(fontsize=6, ncols=2)
+    legend_above(drawn, axes[0])
     return drawn
 
 
