@@ -92,7 +92,8 @@ Medians over rounds; ms of wall time and of processor time (two cores; `load`: o
 `share`: operations of the matrix products per second of processor time over those of a large matrix product in the same
 process. `base` is the code before training was laid out for the cache; `loop` one member after another by hand with
 lax.conv or dense layers, `vmap` the same vmapped. Ratios say how much longer than ours they take, wall time and
-processor time. Made by `python experiments/bench_ensembles.py --base CHECKOUT`.
+processor time (`lost`: lost in the load of the machine).
+Made by `python experiments/bench_ensembles.py --base CHECKOUT`.
 
 | case | ms | processor ms | share | system | faults | peak MiB (base) | base/ours | loop/ours | vmap/ours | load |
 |---|---|---|---|---|---|---|---|---|---|---|
@@ -116,7 +117,7 @@ def ratio(other: dict | None, ours: dict) -> str:
     """How much longer the other takes, in wall and in processor time."""
     if other is None:
         return ""
-    return f"{other['wall'] / ours['wall']:.2f}, {other['processor'] / ours['processor']:.2f}"
+    return ", ".join(f"{other[key] / ours[key]:.2f}" if other[key] > 0 else "lost" for key in ("wall", "processor"))
 
 
 def compared(settings: dict, rounds: int, base: Path | None) -> dict:
@@ -171,17 +172,16 @@ def measure(kind: str, size: int, width: int, model: str, extras: bool) -> dict:
     return answer
 
 
-def fastest(costs: list[Cost]) -> Cost:
+def fastest(costs: list[Cost]) -> list[float]:
     """The smallest of every number."""
-    wall, processor, system, faults = (min(each) for each in zip(*costs, strict=True))
-    return wall, processor, system, faults
+    return [min(each) for each in zip(*costs, strict=True)]
 
 
 def run_again(built: FiniteEnsemble) -> None:
     """Train again, whatever is kept of the last time."""
     if hasattr(built, "_kept"):
         built._kept = None  # noqa: SLF001
-    built.run_block(0, MEMBERS, ignore)
+    built.run_block(0, MEMBERS, lambda _: None)
 
 
 def ensemble(kind: str, size: int, width: int, model: str, steps: int) -> FiniteEnsemble:
@@ -292,11 +292,6 @@ def seconds(work: Callable[[], object]) -> dict[str, float]:
     jax.block_until_ready(work())
     wall, processor, *_ = fastest([cost(lambda: jax.block_until_ready(work())) for _ in range(3)])
     return {"wall": wall / MEMBERS, "processor": processor / MEMBERS}
-
-
-def ignore(share: float) -> None:
-    """No progress bar."""
-    del share
 
 
 if __name__ == "__main__":
