@@ -165,3 +165,4 @@ def test_fewer_units_cannot_reject_and_so_many_can(level, fewest):
         found = Comparison("theory", sample, None, np.zeros((1, 3)), Settings(level=level)).run("x", "test", (1,))
         assert (found.p_value <= level) == rejects
         assert (found.units, found.fewest_units) == (units, fewest)
+        assert found.members_if_far == (fewest,)  # far beyond the margin, but fewer could not show it

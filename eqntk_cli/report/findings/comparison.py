@@ -271,6 +271,8 @@ class Comparison:
             else members_for_difference(distance, noise, end, smaller.draws, margin, lower.level)
             for end in ends
         )
+        if far is not None and ends[1] >= margin:  # with fewer the test of equal means cannot reject
+            far = max(far, fewest_units(self._settings.level))
         per_draw = smaller.members // smaller.draws
         return near and near * per_draw, far and far * per_draw
 
