@@ -32,6 +32,13 @@ def test_members_do_not_depend_on_their_block():
     np.testing.assert_allclose(parts, whole, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["gcnn_ensemble", "augmented_ensemble"])
+def test_the_training_copies_are_evaluated_once(name):
+    """The training loss is read where the training copies stand among the evaluation points."""
+    trainer = build_model(config(name), bundle()).trainer
+    np.testing.assert_array_equal(trainer.evaluation_x[trainer.trained], trainer.train_x)
+
+
 def test_the_same_block_twice_is_bit_identical():
     model = build_model(config("augmented_ensemble"), bundle())
     np.testing.assert_array_equal(model.run_block(1, 3, ignore), model.run_block(1, 3, ignore))
