@@ -84,6 +84,7 @@ class _InfiniteEstimator(BaseEstimator):
         bare = cache.spectrum(network, samples, self.kernel, memory)
         ridge = self.ridge * float(np.mean(np.diagonal(getattr(block, self.kernel))))
         noise = ridge if self.kernel == "nngp" else 0.0
+        self.schedule_ = Schedule((float(self.time),))
         self.ensemble_ = InfiniteEnsemble(bare.with_ridge(ridge), block.nngp, targets, self.kernel, noise)
         self.network_ = network
         self.samples_ = samples
@@ -101,7 +102,7 @@ class _InfiniteEstimator(BaseEstimator):
         self, samples: Float[np.ndarray, "test ..."], deviation: bool
     ) -> tuple[Float[np.ndarray, "test output"], Float[np.ndarray, " test"] | None]:
         """The mean, and the standard deviation over the members where it is wanted."""
-        memory, schedule = check_memory(self.memory), Schedule((float(self.time),))
+        memory, schedule = check_memory(self.memory), self.schedule_
         cross = cache.gram(self.network_, samples, self.samples_, memory)
         mean = self.ensemble_.mean(cross, schedule)[0]
         if not deviation:
@@ -124,8 +125,8 @@ class _InfiniteEstimator(BaseEstimator):
 class NTKRegressor(RegressorMixin, _InfiniteEstimator):
     """Regression by the infinite ensemble.
 
-    Targets are standardised for the training, each output by its mean and standard deviation, as in the runs of the
-    program, and predictions are read back.
+    Targets are standardised for the training, each output by its own mean and standard deviation (a run of the program
+    has one scale for all outputs), and predictions are read back.
 
     Parameters:
         group: c1 c2 c4 d1 d2 d4, under which the networks are equivariant.

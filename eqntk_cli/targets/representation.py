@@ -43,6 +43,9 @@ class Representation(Protocol):
         """
 
 
+_LEAST_SHARE = 0.1  # of the common deviation: an output that scatters less would hardly be learnt
+
+
 @dataclass(frozen=True)
 class Invariant:
     """rho_y(g) = 1: every copy of a sample has its target."""
@@ -54,8 +57,18 @@ class Invariant:
         return targets[:, None].repeat(matrices.shape[-3], axis=1)
 
     def standard(self, name: str, unit: str, targets: Float[np.ndarray, "sample output"]) -> TargetScale:
-        """Mean and standard deviation over the samples; a single sample has deviation 1."""
+        """Mean and standard deviation over the samples and outputs; a single sample has deviation 1.
+
+        Raises:
+            DataError: all targets are the same, or the outputs are on such different scales that one would vanish.
+        """
         deviation = float(targets.std())
+        apart = targets.std(axis=0)
+        if targets.ndim == 2 and targets.shape[1] > 1 and len(targets) > 1 and apart.min() < _LEAST_SHARE * deviation:
+            raise DataError(
+                f"{name} and the other outputs have standard deviations from {apart.min():.3g} to {apart.max():.3g}, "
+                f"{deviation:.3g} together, and share one scale; standardise every column, or take them one by one."
+            )
         if deviation == 0 and len(targets) > 1:
             raise DataError(f"{name} is the same for all training samples; expected different values.")
         return TargetScale(name, unit, float(targets.mean()), deviation or 1.0)

@@ -136,6 +136,8 @@ MALFORMED = {
     "missing array": (lambda f: write(f, x_test=None), "expected x_train, y_train, x_test, y_test"),
     "negative label": (lambda f: write(f, y_train=np.arange(6) % 3 - 1), "labels run from -1 to 2"),
     "a gap among the classes": (lambda f: write(f, y_train=np.arange(6) % 3 * 3), "no sample has label 4 of 0 to 6"),
+    "a huge label": (lambda f: write(f, y_train=np.array([0, 1, 2, 0, 1, 2**40])), "no sample has label 3 of 0 to"),
+    "bytes and fractions": (lambda f: write(f, x_test=arrays()["x_test"] * 1.0), "save both in one type"),
     "one-hot": (lambda f: write(f, y_train=np.eye(6, dtype=int)[:, :6], y_test=np.eye(6, dtype=int)), "one-hot"),
     "constant channel": (lambda f: write(f, x_train=SAME), "channel 1 is 7 in every training image"),
     "copies": (lambda f: write(f, x_test=COPIED), "test sample 5 is an exact copy of training sample 3"),

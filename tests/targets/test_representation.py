@@ -43,6 +43,14 @@ def test_standard_targets_have_mean_0_and_deviation_1():
         INVARIANT.standard("gap", "meV", np.ones((3, 1)))
 
 
+def test_outputs_of_which_one_would_vanish_beside_the_other_are_refused():
+    noise = np.random.default_rng(0).normal(size=(50, 2))
+    INVARIANT.standard("y0", "", noise * [1, 3])
+    for unlike in (noise * [1, 100], noise + [0, 1000]):
+        with pytest.raises(DataError, match="share one scale"):
+            INVARIANT.standard("y0", "", unlike)
+
+
 def test_a_bundle_says_how_the_targets_of_augmented_samples_transform():
     """The copies g x_i are trained on rho_y(g) y_i, whatever rho_y is."""
     group = get_group(GroupConfig("c4"))

@@ -58,6 +58,11 @@ class OwnImages:
                 f"{train.x.where}: images are {train.x.shape[1:]}, those of {test.x.where} "
                 f"{test.x.shape[1:]}; expected one shape."
             )
+        if (train.x.dtype == np.uint8) != (test.x.dtype == np.uint8):
+            raise DataError(
+                f"{train.x.where} holds {train.x.dtype} and {test.x.where} {test.x.dtype}: bytes are divided by "
+                f"{_LARGEST_BYTE}, other numbers are taken as they are; save both in one type."
+            )
         y = np.concatenate([part.y[part.rows] for part in self._parts.values()])
         chosen = _inferred(y, train.x.where) if task == "auto" else Task.of(task)
         self.task = chosen.name
@@ -209,11 +214,10 @@ def _label_names(file: Path, task: Task, y: np.ndarray) -> tuple[str, ...]:
     legal = task.label_range(classes)
     if y.min() < 0 or y.max() > legal[-1]:
         raise DataError(f"{file}: labels run from {y.min()} to {y.max()}, expected 0 to {legal[-1]} for {task.short}.")
-    absent = sorted(set(legal) - set(np.unique(y).astype(int).tolist()))
-    if absent:
-        raise DataError(
-            f"{file}: no sample has label {absent[0]} of 0 to {legal[-1]}; number the classes without gaps."
-        )
+    present = np.unique(y).astype(np.int64)
+    if len(present) < len(legal):
+        absent = int(np.flatnonzero(np.append(present, -1) != np.arange(len(present) + 1))[0])
+        raise DataError(f"{file}: no sample has label {absent} of 0 to {legal[-1]}; number the classes without gaps.")
     if file.suffix == ".npz" and "label_names" in names(file):
         words = texts(file, "label_names")
         if len(words) != classes:
