@@ -166,3 +166,19 @@ def test_fewer_units_cannot_reject_and_so_many_can(level, fewest):
         assert (found.p_value <= level) == rejects
         assert (found.units, found.fewest_units) == (units, fewest)
         assert found.members_if_far == (fewest,)  # far beyond the margin, but fewer could not show it
+
+
+@pytest.mark.parametrize(("halves", "members"), [(False, (256, 200)), (True, (512, 300))])
+def test_batches_of_the_larger_ensemble_may_be_fewer_than_the_units_of_the_smaller(halves, members):
+    """256 draws stand in 128 batches of two, 200 draws one by one."""
+    generator = np.random.default_rng(5)
+    units = (128, members[1] // (2 if halves else 1))
+    a, b = (
+        ArraySample(values := generator.normal(size=(1, count, 4)), size, 0 * values if halves else None)
+        for count, size in zip(units, members, strict=True)
+    )
+    for one, two in ((a, b), (b, a)):
+        comparison = Comparison("independent", one, two, None, Settings(resamples=9))
+        _, sums = comparison._at(0)
+        assert comparison.test == "sign flips (unequal sizes)"
+        assert (sums.shape, bool((sums[:, 0] > 0).all())) == ((10, 3), True)

@@ -117,7 +117,9 @@ class Comparison:
         self._equal = b is not None and (a.units, a.draws) == (b.units, b.draws)
         self._shuffling = kind == "independent" and self._equal and a.units >= FEWEST_SHUFFLED
         make = shuffles if self._shuffling else signs
-        self._assignment = make(self._smaller.units, settings.resamples, settings.seed)
+        # of more than `MAX_UNITS` draws units are batches, so the ensemble with fewer draws may have more units
+        resampled = a.units if b is None else min(a.units, b.units)
+        self._assignment = make(resampled, settings.resamples, settings.seed)
         one_sample = kind != "independent" or b is None
         self._band = BandSums(a.units if one_sample or b is None else a.units + b.units, settings.seed)
 
