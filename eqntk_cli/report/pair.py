@@ -99,9 +99,11 @@ def analyse_pair(pair: Pair, name: str, ensembles: Ensembles, settings: Settings
 def _look(
     run_a: Run, run_b: Run, ensembles: Ensembles, theory: Theory | None, settings: Settings
 ) -> tuple[tuple[Reduced, Reduced], MeanComparison, Verdict]:
-    """The verdict of the first look of the plan that decides, with what it saw; else that of all members.
+    """The verdict of the first look of the plan that decides, with what it saw; else that of the last look made.
 
-    Members that came later, because something else was still open, do not change what was decided.
+    Members that came later, because something else was still open, do not change what was decided, neither of this
+    comparison nor of a partner that went on alone: a look takes as many members of both. Where the smaller ensemble
+    has a number of members that is no look, all members of both are taken, as without a plan.
 
     Raises:
         DataError: there are no test samples.
@@ -111,7 +113,7 @@ def _look(
         seen = _seen(run_a, run_b, ensembles, theory, settings, most)
         if seen[2].outcome is not Outcome.UNDECIDED:
             return seen
-    return _seen(run_a, run_b, ensembles, theory, settings, None)
+    return _seen(run_a, run_b, ensembles, theory, settings, have if have in settings.looks else None)
 
 
 def _seen(

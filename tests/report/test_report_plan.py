@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from simulated import World, write_study
+from simulated import World, write_control, write_study
 
 from eqntk_cli.errors import ConfigError, StorageError
 from eqntk_cli.report.analysis import analyse
@@ -71,6 +71,15 @@ def test_a_margin_beside_a_plan_was_chosen_late(study):
 def test_members_that_are_no_look_are_named(study):
     report = analyse([str(planned(study, replace(PLAN, looks=(8, 16), members=24)))], resamples=19)
     assert "24 members are no look of the plan" in report.fixing.words
+
+
+@pytest.mark.parametrize(("looks", "members"), [((8, 16), (8, 8)), ((12, 24), (8, 24))])
+def test_a_partner_that_went_on_alone_does_not_change_the_last_look(study, looks, members):
+    """A control that was decided with its first members stays there; a number that is no look takes all there are."""
+    write_control(study / "control-64", WORLD, 8, 64)
+    (pair,) = analyse([str(planned(study, replace(PLAN, looks=looks)))], resamples=19).pairs
+    (control,) = pair.controls
+    assert (control.comparison.members_a, control.comparison.members_b) == members
 
 
 def test_runs_of_which_only_some_are_planned_have_no_plan(study):
