@@ -60,6 +60,8 @@ class PlannedRuns:
     def prepare(self, look: int, needed: Container[str]) -> list[Job]:
         """Grow the runs of a look that are there, and return all that have something to compute.
 
+        A run that was begun for more members goes on to these; the report takes the first ones at each look.
+
         Args:
             look: members of every ensemble.
             needed: folders of the ensembles that are still needed; the infinite ensemble always is.
@@ -76,14 +78,16 @@ class PlannedRuns:
             ensemble = self.configs[job.folder].model.name != "ntk"
             if ensemble and job.folder not in needed:
                 continue
-            folder = self.folder / job.folder
+            folder, members = self.folder / job.folder, look
             if (folder / RECORD_FILE).exists():
                 record = read_record(folder)
                 if ensemble and (record.members or 0) < look:
                     grow(folder, look)
                 elif record.state == "done":
                     continue
-            missing.append(_with_members(job, look) if ensemble else job)
+                # a sweep that was stopped has begun it for all members of the plan; none is taken away from a run
+                members = max(look, record.members or 0)
+            missing.append(_with_members(job, members) if ensemble else job)
         return missing
 
     def _check_looks(self) -> None:

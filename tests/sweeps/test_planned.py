@@ -7,7 +7,9 @@ import pytest
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.runs.plan import PLAN_FILE, read_plan, write_plan
 from eqntk_cli.sweeps.begin import checked, new_manifest, new_sweep_folder, remove_if_unused
+from eqntk_cli.sweeps.looks import PlannedRuns
 from eqntk_cli.sweeps.planned import doubling, keep_plan, plan_of, sorted_words
+from tests.report.simulated import World, write_ensemble
 
 WORDS = ("experiment=digits_quick", "model.width=8", "dataset.n_train=6", "dataset.n_test=6", "dataset.n_ood=2")
 
@@ -83,3 +85,19 @@ def test_the_plan_of_another_experiment_is_refused(study, tmp_path):
     write_plan(tmp_path, changed)
     with pytest.raises(ConfigError, match="other runs or settings .0_gcnn."):
         keep_plan(tmp_path, plan)
+
+
+@pytest.mark.parametrize(
+    ("members", "state", "words"), [(40, "preempted", 40), (16, "preempted", 16), (40, "done", None)]
+)
+def test_a_look_goes_on_with_what_a_stopped_sweep_began_for_more_members(study, tmp_path, members, state, words):
+    manifest, runs = study
+    configs = {job.folder: config for job, config in runs}
+    planned = PlannedRuns(tmp_path, plan_of(*study, {}, looks=True), manifest, configs)
+    done = members if state == "done" else 0
+    write_ensemble(tmp_path / "0_gcnn", World(steps=(0, 1)), "gcnn_ensemble", members, done=done, state=state)
+    jobs = {job.folder: job.overrides for job in planned.prepare(16, configs)}
+    assert "model.members=16" in jobs["1_augmented"]
+    assert [word for word in jobs.get("0_gcnn", ()) if "members" in word] == [f"model.members={words}"] * (
+        words is not None
+    )
