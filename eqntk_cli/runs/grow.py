@@ -21,6 +21,7 @@ from eqntk_cli.runs.contents import CONFIG_FILE, LOCK_FILE, RECORD_FILE
 from eqntk_cli.runs.continuation import Load, load_data, require_same_data, require_same_versions
 from eqntk_cli.runs.folder import read_config
 from eqntk_cli.runs.integrity import config_edited, damages, settings_fingerprint
+from eqntk_cli.runs.plan import read_plan, require_plan_unchanged
 from eqntk_cli.runs.record import Record, read_record, write_record
 
 
@@ -34,9 +35,9 @@ def grow(folder: Path, members: int, load: Load | None = None) -> Path:
         The folder.
 
     Raises:
-        ConfigError: the run is no ensemble, has more members, or cannot have so many.
+        ConfigError: the run is no ensemble, has more members, or cannot have so many, also by its plan.
         DataError: its data cannot be read.
-        StorageError: it is damaged, was made with other versions or data, or another process is writing it.
+        StorageError: it or its plan was changed, versions or data are others, or another process is writing it.
     """
     read_record(folder)
     with held(folder / LOCK_FILE):
@@ -46,6 +47,7 @@ def grow(folder: Path, members: int, load: Load | None = None) -> Path:
             return folder
         wanted = replace(config, model=replace(config.model, members=members))
         _require_more(folder, record, members)
+        _require_planned(folder, record, members)
         check(wanted)
         _require_sound(folder, record)
         require_same_versions(folder, record)
@@ -89,6 +91,18 @@ def _require_more(folder: Path, record: Record, members: int) -> None:
         raise ConfigError(
             f"model.members={members} is not possible here; {folder} is a run for {record.members} members, of which "
             f"none is taken away: expected more than {record.members}, or a new run."
+        )
+
+
+def _require_planned(folder: Path, record: Record, members: int) -> None:
+    if record.plan is None:
+        return
+    require_plan_unchanged(folder, record.plan)
+    plan = read_plan(folder.parent)
+    if members > plan.members:
+        raise ConfigError(
+            f"model.members={members} is not possible; {folder} was begun under the plan beside it, which allows at "
+            f"most {plan.members}: give that number or fewer, or make a new plan in a new folder."
         )
 
 

@@ -19,6 +19,7 @@ from eqntk_cli.runs.execute import execute, resume
 from eqntk_cli.runs.folder import read_config
 from eqntk_cli.runs.grow import grow
 from eqntk_cli.runs.integrity import damages
+from eqntk_cli.runs.plan import Plan, PlannedRun, settings_digest, write_plan
 from eqntk_cli.runs.record import read_record
 from eqntk_cli.runs.store import open_predictions
 from tests.models import settings as small
@@ -186,6 +187,23 @@ def test_what_cannot_be_grown_is_left_as_it_is(tmp_path, monkeypatch):
     execute(pairs, tmp_path / "pairs", load, FakeEnsemble)
     with pytest.raises(ConfigError, match="model.members=7 is not possible here; expected 8 with antithetic members"):
         grow(tmp_path / "pairs", 7, load)
+
+
+def test_a_run_under_a_plan_grows_as_far_as_the_plan_allows_and_no_further(tmp_path):
+    settings = made_for(4)
+    planned = {"run": PlannedRun((), settings_digest(settings))}
+    plan = Plan("mine", "2026-11-21T10:00:00+00:00", members=6, looks=(4, 6), seeds=(5,), runs=planned, controls={})
+    write_plan(tmp_path, plan)
+    folder = begun(tmp_path / "run", 4)
+    before = (folder / "record.json").read_bytes()
+    with pytest.raises(ConfigError, match="model.members=8 is not possible; .* at most 6"):
+        grow(folder, 8, load)
+    write_plan(tmp_path, replace(plan, members=64))
+    with pytest.raises(StorageError, match="was edited after run was begun under it"):
+        grow(folder, 8, load)
+    assert (folder / "record.json").read_bytes() == before
+    write_plan(tmp_path, plan)
+    assert read_record(grow(folder, 6, load)).members == 6
 
 
 def given_bundle(*_):
