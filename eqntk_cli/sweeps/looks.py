@@ -11,6 +11,7 @@ from eqntk_cli.runs.plan import PLAN_FILE, Plan, settings_digest
 from eqntk_cli.sweeps.begin import checked
 from eqntk_cli.sweeps.expand import Job
 from eqntk_cli.sweeps.manifest import MANIFEST_FILE, Manifest, read_manifest, write_manifest
+from eqntk_cli.sweeps.planned import check_looks
 
 if TYPE_CHECKING:
     from eqntk_cli.config.schema import Config
@@ -51,8 +52,8 @@ class PlannedRuns:
             raise ConfigError(
                 f"{folder / PLAN_FILE} and the runs of {folder} differ ({wrong[0]}); make a new plan in a new folder."
             )
+        check_looks(plan, configs)
         study = cls(folder, plan, manifest, configs)
-        study._check_looks()
         if not (folder / MANIFEST_FILE).exists():
             write_manifest(folder, manifest)
         return study
@@ -89,19 +90,6 @@ class PlannedRuns:
                 members = max(look, record.members or 0)
             missing.append(_with_members(job, members) if ensemble else job)
         return missing
-
-    def _check_looks(self) -> None:
-        """Refuse numbers of members that an ensemble cannot have before anything is trained."""
-        from eqntk_cli.architectures.checks import check
-
-        for look in self.plan.looks:
-            for name, config in self.configs.items():
-                if config.model.name == "ntk":
-                    continue
-                try:
-                    check(replace(config, model=replace(config.model, members=look)))
-                except ConfigError as error:
-                    raise ConfigError(f"look at {look} members, run {name}: {error}") from error
 
 
 def _new_manifest(folder: Path, plan: Plan, launcher: str, cluster: str) -> Manifest:

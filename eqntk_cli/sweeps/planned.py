@@ -1,6 +1,6 @@
 """The plan of a sweep: made from its checked runs before any of them begins."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -58,7 +58,27 @@ def plan_of(manifest: Manifest, runs: Sequence[tuple[Job, Config]], own: dict[st
             f"steps={list(plan.steps or ())} is not possible: step {absent[0]} is not recorded; recorded are "
             f"{sorted(recorded)} (training.record_steps)."
         )
+    if looks:
+        check_looks(plan, {job.folder: config for job, config in runs})
     return plan
+
+
+def check_looks(plan: Plan, configs: Mapping[str, Config]) -> None:
+    """Refuse looks at numbers of members that an ensemble cannot have, before anything is trained.
+
+    Raises:
+        ConfigError: names the look and the run.
+    """
+    from eqntk_cli.architectures.checks import check
+
+    for look in plan.looks:
+        for name, config in configs.items():
+            if config.model.name not in _ENSEMBLES:
+                continue
+            try:
+                check(replace(config, model=replace(config.model, members=look)))
+            except ConfigError as error:
+                raise ConfigError(f"look at {look} members, run {name}: {error}") from error
 
 
 def doubling(first: int, largest: int) -> tuple[int, ...]:
@@ -79,7 +99,7 @@ def keep_plan(folder: Path, plan: Plan) -> Plan:
     """Write the plan into the folder of a sweep, or take the one that is there if it is of the same runs.
 
     Raises:
-        ConfigError: the plan that is there is of another experiment, or of other settings.
+        ConfigError: the plan that is there is of another experiment, of other settings, or of fewer members.
     """
     if not (folder / PLAN_FILE).is_file():
         write_plan(folder, plan)
@@ -96,6 +116,11 @@ def keep_plan(folder: Path, plan: Plan) -> Plan:
         raise ConfigError(
             f"{folder / PLAN_FILE} holds other runs or settings ({differing[0]}); give the settings that the plan was "
             "made with, or a new folder."
+        )
+    if plan.members > found.members:
+        raise ConfigError(
+            f"model.members={plan.members} is not possible; {folder / PLAN_FILE} allows at most {found.members}: give "
+            "that number or fewer, or a new folder."
         )
     return found
 

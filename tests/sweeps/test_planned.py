@@ -50,6 +50,8 @@ def test_what_the_command_line_fixes_stands_in_the_plan(study):
         ("margin=wide", "expected a number"),
         ("looks=[8,8]", "expected increasing"),
         ("looks=[8,80]", "expected at most members=40"),
+        ("looks=[9,40]", "look at 9 members, run 0_gcnn: "),
+        ("looks=[2,40]", "look at 2 members, run 0_gcnn: "),
         ("looks=8.5", "expected whole numbers"),
         ("steps=[1,999]", "step 999 is not recorded"),
     ],
@@ -101,3 +103,12 @@ def test_a_look_goes_on_with_what_a_stopped_sweep_began_for_more_members(study, 
     assert [word for word in jobs.get("0_gcnn", ()) if "members" in word] == [f"model.members={words}"] * (
         words is not None
     )
+
+
+def test_more_members_than_planned_are_refused_before_anything_is_made(study, tmp_path):
+    manifest, _ = study
+    plan = plan_of(*study, {}, looks=False)
+    write_plan(tmp_path, replace(plan, members=20, looks=(20,)))
+    with pytest.raises(ConfigError, match="model.members=40 is not possible; .* at most 20"):
+        new_sweep_folder(manifest, tmp_path, plan)
+    assert [path.name for path in tmp_path.iterdir()] == [PLAN_FILE]
