@@ -72,7 +72,7 @@ def analyse_pair(pair: Pair, name: str, ensembles: Ensembles, settings: Settings
     theory = None if pair.theory is None else Theory.of(pair.theory)
     (a, b), test, verdict = _look(pair.augmented, pair.gcnn, ensembles, theory, settings)
     record = pair.gcnn.record
-    findings = findings_on_pair(PairCase(pair, a, b, theory, test.noise_floor[-1]))
+    findings = findings_on_pair(PairCase(pair, a, b, theory))
     remarks = (remark for finding in findings for remark in finding.remarks(record.width or 0))
     analysis = PairAnalysis(
         name=name,

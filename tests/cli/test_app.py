@@ -53,6 +53,16 @@ def test_help_fits_eighty_columns(eqntk):
         assert max(len(line) for line in eqntk(*words).out.splitlines()) <= 80, words
 
 
+def test_a_fault_of_the_program_is_no_answer(eqntk, monkeypatch):
+    def fault(*_, **__):
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr("eqntk_cli.report.analysis.analyse", fault)
+    answer = eqntk("compare-runs", "runs", "--require", "equivalent")
+    assert answer.status not in (0, 1, 2, 3)
+    assert answer.err.splitlines()[-1] == "ZeroDivisionError: a fault"
+
+
 def test_version(eqntk):
     from eqntk_cli import __version__
 

@@ -8,6 +8,7 @@ from shutil import rmtree
 
 import numpy as np
 import pytest
+import typer
 
 from eqntk_cli.report.page.export import json_text
 from eqntk_cli.runs.plan import plan_digest, write_plan
@@ -42,6 +43,7 @@ class Training:
         self.made = []
         self.control, self.unlike = control, unlike
         self.stop_before = None
+        self.unplanned = ()
         monkeypatch.setattr("eqntk_cli.cli.sweep_run.start", self.start)
         monkeypatch.setattr("eqntk_cli.cli.compare_runs._write", json_only)
         monkeypatch.setattr("eqntk_cli.runs.grow.grow", lambda folder, _: folder)
@@ -56,7 +58,7 @@ class Training:
             self.write(folder / job.folder, job.folder.partition("_")[2], members)
 
     def write(self, folder, name, members):
-        plan = plan_digest(folder.parent)
+        plan = None if folder.name in self.unplanned else plan_digest(folder.parent)
         if name == "ntk":
             write_theory(folder, WORLD, plan=plan)
             return
@@ -103,6 +105,28 @@ def test_what_is_decided_stops_and_the_rest_goes_on(decide, monkeypatch, tmp_pat
 def test_the_exit_status_tells_how_it_ended(decide, monkeypatch, worlds, status):
     Training(monkeypatch, **worlds)
     assert decide().status == status
+
+
+def test_a_run_that_is_not_of_the_plan_decides_nothing(decide, monkeypatch, tmp_path):
+    training = Training(monkeypatch)
+    (tmp_path / "mine").mkdir()
+    training.write(tmp_path / "mine" / "stray", "augmented", 8)  # belongs to no plan, and is left alone
+    assert decide().status == 0
+    assert len(report_of(tmp_path)["runs"]) == 4
+    rmtree(tmp_path / "mine" / "0_gcnn")
+    training.unplanned = ("0_gcnn",)
+    answer = decide()
+    assert answer.status == 2
+    assert "0_gcnn was not begun under mine/plan.yaml" in answer.err.splitlines()[-1]
+
+
+def test_a_crash_is_no_verdict(decide, monkeypatch):
+    def crash(*_):
+        raise typer.Exit(1)  # what a sweep says of a run with a fault
+
+    Training(monkeypatch)
+    monkeypatch.setattr("eqntk_cli.cli.sweep_run.start", crash)
+    assert decide().status == 2
 
 
 @pytest.mark.slow

@@ -31,14 +31,15 @@ class MemberScaling(PairFinding):
         Sheet(
             "members",
             "Distance with fewer members",
-            "Of the first m members of each ensemble; antithetic members count in whole pairs.",
+            "Of the first m members of each ensemble; antithetic members count in whole pairs. Left out where one "
+            "ensemble has so many (over 200) that they are averaged in batches, and the other not in batches as large.",
         ),
     )
     PICTURE = Picture(
         "members",
         "Distance against members",
         "Distance between the means{inputs} of the first m members of each ensemble: noise falls like m^(-1/2).",
-        "more members",
+        "more members, or batches of the same size in both ensembles",
     )
 
     step: Annotated[int, STEP]
@@ -48,10 +49,11 @@ class MemberScaling(PairFinding):
 
     @classmethod
     def measure(cls, case: PairCase) -> Iterator["MemberScaling"]:
-        """At the last step, on the test points."""
+        """At the last step, on the test points; nothing where the units of both are not of as many members."""
         steps = case.b.run.steps
-        samples = case.a.samples["test", case.a.compared], case.b.samples["test", IDENTITY]
-        yield member_scaling(*samples, len(steps) - 1, steps[-1], case.floor)
+        a, b = case.a.samples["test", case.a.compared], case.b.samples["test", IDENTITY]
+        if a.members * b.units == b.members * a.units:
+            yield member_scaling(a, b, len(steps) - 1, steps[-1], paired=case.pair.coupled)
 
     @classmethod
     def caption(cls, pair: PairAnalysis) -> str:
@@ -63,7 +65,9 @@ class MemberScaling(PairFinding):
         """Distance and noise floor against members on log axes; None with fewer than two counts."""
         from eqntk_cli.report.paper.canvas import legend_above, line, log_counts, log_values, new_figure, positive
 
-        (scaling,) = pair.of(cls)
+        scaling = next(iter(pair.of(cls)), None)
+        if scaling is None:
+            return None
         distance, floor = positive(scaling.distance), positive(scaling.floor)
         if len(scaling.members) < 2 or not np.isfinite(distance).any():
             return None
@@ -81,20 +85,31 @@ class MemberScaling(PairFinding):
         return figure
 
 
-def member_scaling(a: Sample, b: Sample, step: int, number: int, floor: float) -> MemberScaling:
-    """RMS distance of the means of the first 2, 4, 8, ... units of both ensembles, after the step with index `step`."""
+def member_scaling(a: Sample, b: Sample, step: int, number: int, *, paired: bool) -> MemberScaling:
+    """RMS distance of the means of the first 2, 4, 8, ... units of both ensembles.
+
+    The noise floor of m units each is sqrt((var_A + var_B) / m), with the variances over all units that there are.
+
+    Args:
+        a: of the augmented ensemble.
+        b: of the group ensemble; its units average as many members.
+        step: index of the step.
+        number: of the step.
+        paired: the units belong together one by one; their noise is that of their differences.
+    """
     most = min(a.units, b.units)
     counts = [2**power for power in range(1, most.bit_length()) if 2**power < most] + [most]
-    squares = np.zeros(len(counts))
+    squares, variance = np.zeros(len(counts)), 0.0
     for start, stop in point_blocks(a.points):
-        slabs = [sample.slab(step, start, stop)[:most] for sample in (a, b)]
-        total = np.cumsum(slabs[0].astype(np.float64) - slabs[1], axis=0)
+        of_a, of_b = (sample.slab(step, start, stop).astype(np.float64) for sample in (a, b))
+        differences = of_a[:most] - of_b[:most]
+        total = np.cumsum(differences, axis=0)
         squares += [np.sum(np.square(total[count - 1] / count)) for count in counts]
-    batch = a.members // a.units
-    # the floor of all members, when the two ensembles are cut to the same size
+        variance += sum(values.var(axis=0, ddof=1).sum() for values in ((differences,) if paired else (of_a, of_b)))
+    per_unit = a.members // a.units
     return MemberScaling(
         step=number,
-        members=tuple(count * batch for count in counts),
+        members=tuple(count * per_unit for count in counts),
         distance=tuple(np.sqrt(squares / a.points).tolist()),
-        floor=tuple(floor * sqrt(most / count) if floor > 0 else nan for count in counts),
+        floor=tuple(sqrt(variance / a.points / count) if variance > 0 else nan for count in counts),
     )

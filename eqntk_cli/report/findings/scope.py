@@ -34,7 +34,6 @@ class PairCase:
     a: Reduced  # the augmented ensemble
     b: Reduced  # the group ensemble
     theory: Theory | None
-    floor: float  # of the distance of the means at the last step
 
     @property
     def ensembles(self) -> tuple[Reduced, Reduced]:
