@@ -1,6 +1,7 @@
 """`eqntk`: the commands, each imported when it is called and not before."""
 
 import sys
+import traceback
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any
@@ -10,6 +11,8 @@ from typer.core import TyperGroup
 
 from eqntk_cli.errors import UserError
 from eqntk_cli.runs.interrupts import Interrupts, interruption, leave
+
+FAULT = 70  # EX_SOFTWARE of sysexits.h
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ _EPILOG = (
     "\b\nFirst steps, which need no files:\n"
     "  eqntk train dataset=digits group=c4 model=ntk   one prediction, in seconds\n"
     "  eqntk demo                                      a verdict, in minutes\n\n"
-    "Exit status: 0 well; 2 a mistake or condition that you can mend; 130, 143, 129 stopped from outside."
+    "Exit status: 0 well; 2 a mistake or condition that you can mend; 70 a fault of the program; 130, 143, 129 stopped "
+    "from outside."
 )
 
 
@@ -93,6 +97,9 @@ def main() -> None:
         sys.exit(_said(str(error), error.exit_code))
     except OSError as error:  # a file or folder that cannot be used, where nothing more specific is known
         sys.exit(_said(f"{error.strerror or error}: {error.filename or ''}", 2))
+    except Exception:  # Python's own status is 1, which is an answer of decide and of compare-runs --require
+        traceback.print_exc()
+        sys.exit(FAULT)
 
 
 def load(name: str) -> Any:

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eqntk_cli.cli.sweep_run import Launcher, Way
+from eqntk_cli.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from eqntk_cli.report.model import Analysis, ControlAnalysis, PairAnalysis
+    from eqntk_cli.sweeps.expand import Job
     from eqntk_cli.sweeps.looks import PlannedRuns
 
 _UNDECIDED = "undecided"
@@ -55,22 +59,53 @@ def decide(
 
 def _looks(study: "PlannedRuns", way: Way) -> "Analysis":
     """Look after look; the analysis of the last one."""
-    from eqntk_cli.cli.sweep_run import start
-    from eqntk_cli.report.analysis import analyse
-
     needed = set(study.configs)
     for number, look in enumerate(study.plan.looks, 1):
         missing = study.prepare(look, needed)
         names = ", ".join(job.folder for job in missing) or "nothing to train"
         sys.stderr.write(f"look {number} of {len(study.plan.looks)}, {look} members: {names}\n")
         if missing:
-            start(study.folder, replace(study.manifest, jobs=tuple(missing)), missing, way)
-        analysis = analyse([str(study.folder)])
+            _train(study, missing, way)
+        analysis = _analysis(study)
         needed = _open(analysis)
         for line in _standing(analysis):
             sys.stderr.write(f"  {line}\n")
         if not needed:
             break
+    return analysis
+
+
+def _train(study: "PlannedRuns", jobs: "Sequence[Job]", way: Way) -> None:
+    """Make these runs.
+
+    Raises:
+        typer.Exit: status 2, whatever kept a run from its end; 1 would say that a pair is different.
+    """
+    from eqntk_cli.cli.sweep_run import start
+
+    try:
+        start(study.folder, replace(study.manifest, jobs=tuple(jobs)), jobs, way)
+    except typer.Exit as error:
+        raise typer.Exit(2) from error
+
+
+def _analysis(study: "PlannedRuns") -> "Analysis":
+    """The analysis of the runs of the plan, by the plan.
+
+    Raises:
+        ConfigError: a run was not begun under the plan as it stands.
+    """
+    from eqntk_cli.report.analysis import analyse
+    from eqntk_cli.runs.plan import PLAN_FILE, plan_digest
+
+    analysis = analyse([str(study.folder / job.folder) for job in study.manifest.jobs])
+    sha256 = plan_digest(study.folder)
+    if analysis.fixing.plan != sha256:
+        others = [Path(run.path).name for run in analysis.runs if run.record.plan != sha256]
+        raise ConfigError(
+            f"{', '.join(others[:3]) or study.folder} was not begun under {study.folder / PLAN_FILE}, so that nothing "
+            "is decided by it; move it out of the folder and call eqntk decide again, which makes it anew."
+        )
     return analysis
 
 
