@@ -37,7 +37,8 @@ class Verdict:
     worst_step: int | None  # the step at which upper_bound / margin is largest
     point: float  # no point's means differ by more at any counted step, in the same units, at the level
     # only where undecided: members with which a true distance at either end of its interval is decided (80 % power);
-    # None: more than 10^7. A true distance equal to the margin is decided by none
+    # None: more than 10^7. A true distance equal to the margin is decided by none. None instead of the pair: the whole
+    # interval is beyond the margin, and the test of equal means does not reject though the units would suffice
     members_to_decide: tuple[int | None, int | None] | None
     level: float
     margin_fraction: float

@@ -26,10 +26,9 @@ def judge(comparison: MeanComparison, settings: Settings) -> Verdict:
     counted = [index for index, step in enumerate(comparison.steps) if settings.counts(step)]
     equivalent = all(comparison.equivalent[index] for index in counted)
     detected = comparison.p_value <= settings.level + 1e-12
-    beyond = any(comparison.lower_bound[index] > comparison.margin[index] for index in counted)
     worst = max(counted, key=lambda index: _share(comparison.upper_bound[index], comparison.margin[index]))
     sizes = [sqrt(max(squared, 0.0)) for squared in comparison.unbiased_squared]
-    not_equivalent = Outcome.DIFFERENT if beyond and detected else Outcome.UNDECIDED
+    not_equivalent = Outcome.DIFFERENT if detected and _beyond(comparison, counted) else Outcome.UNDECIDED
     outcome = Outcome.EQUIVALENT if equivalent else not_equivalent
     verdict = Verdict(
         outcome=outcome,
@@ -102,17 +101,28 @@ def _word(control: ControlAnalysis) -> str:
     return str(control.verdict.outcome)
 
 
-def _deciding(comparison: MeanComparison, counted: Sequence[int]) -> tuple[int | None, int | None]:
+def _deciding(comparison: MeanComparison, counted: Sequence[int]) -> tuple[int | None, int | None] | None:
     """Members with which the verdict comes, if the true distances are at the lower or at the upper end.
 
     At the lower end all are inside the margin, and "equivalent" needs every step; at the upper end one step beyond the
-    margin suffices for "different".
+    margin suffices for "different". Where a step is beyond it at the lower end already, that holds of both ends; then
+    only the test of equal means is missing, and no number is known unless the units are too few for it.
     """
-    near = [comparison.members_if_near[index] for index in counted]
+    beyond = _beyond(comparison, counted)
+    if beyond and comparison.units >= comparison.fewest_units:
+        return None
+    near = [comparison.members_if_near[index] for index in beyond or counted]
     outside = [index for index in counted if comparison.upper_bound[index] >= comparison.margin[index]]
     far = [members for index in outside if (members := comparison.members_if_far[index]) is not None]
     inside = [members for members in near if members is not None]
-    return max(inside) if len(inside) == len(near) else None, min(far) if far else None
+    if beyond:
+        return min(inside, default=None), min(far, default=None)
+    return max(inside) if len(inside) == len(near) else None, min(far, default=None)
+
+
+def _beyond(comparison: MeanComparison, counted: Sequence[int]) -> list[int]:
+    """The counted steps at which the lower bound is above the margin."""
+    return [index for index in counted if comparison.lower_bound[index] > comparison.margin[index]]
 
 
 def _sentence(verdict: Verdict, comparison: MeanComparison, worst: int) -> str:
@@ -146,6 +156,12 @@ def _sentence(verdict: Verdict, comparison: MeanComparison, worst: int) -> str:
 def _members_in_words(verdict: Verdict) -> str:
     near, far = (_about(members) for members in verdict.members_to_decide or (None, None))
     low, high = verdict.between
+    if verdict.members_to_decide is None or low > verdict.margin_fraction:
+        reached = (
+            "the test of equal means rejects, too" if verdict.members_to_decide is None else f"{near} allow a test"
+        )
+        ends = f"{_percent(low)} to {_percent(high)}"
+        return f"The whole interval ({ends}) is beyond the margin: different, once {reached}."
     return (
         f"If the true distance is at the lower end of its interval ({_percent(low)}), {near} would decide "
         f"(equivalent), if at the upper end ({_percent(high)}), {far} (different); at the margin itself, "

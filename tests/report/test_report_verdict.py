@@ -91,6 +91,20 @@ def test_too_few_units_are_said_to_be_too_few():
     assert "no difference is seen" not in verdict.sentence
 
 
+def test_an_interval_beyond_the_margin_awaits_the_test_alone():
+    """No true distance of it is inside the margin, so nothing is said of "equivalent" nor of the margin between."""
+    beyond = {"bounds": (9.0, 0.02, 0.8), "p_value": 0.0625, "lower": (nan, 0.0, 0.5), "near": (None, 90, 12)}
+    few = judge(comparison(**beyond, units=5, far=(None, None, 12)), Settings())
+    assert few.members_to_decide == (12, 12)  # one step beyond the margin suffices
+    assert few.sentence.endswith(
+        "The whole interval (50 % to 80 %) is beyond the margin: different, once about 12 members per ensemble allow a "
+        "test."
+    )
+    enough = judge(comparison(**beyond, units=6), Settings())
+    assert (enough.outcome, enough.members_to_decide) == (Outcome.UNDECIDED, None)
+    assert enough.sentence.endswith("different, once the test of equal means rejects.")
+
+
 def test_a_p_value_at_the_floor_of_the_resampling_is_a_bound():
     at_floor = replace(comparison(OPEN, lower=(nan, 0.0, 0.11)), p_value=PValue(0.001, 0.001))
     assert "(p <= 0.0010 for equal means)" in judge(at_floor, Settings()).sentence

@@ -166,6 +166,7 @@ def test_fewer_units_cannot_reject_and_so_many_can(level, fewest):
         assert (found.p_value <= level) == rejects
         assert (found.units, found.fewest_units) == (units, fewest)
         assert found.members_if_far == (fewest,)  # far beyond the margin, but fewer could not show it
+        assert found.members_if_near[0] >= fewest  # the lower end is beyond it, too
 
 
 @pytest.mark.parametrize(("halves", "members"), [(False, (256, 200)), (True, (512, 300))])

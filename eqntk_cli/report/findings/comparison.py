@@ -267,16 +267,19 @@ class Comparison:
     ) -> tuple[int | None, int | None]:
         """Members of each ensemble with which a verdict comes, for a true distance at either end of its interval."""
         smaller = self._smaller
+        fewest = fewest_units(self._settings.level)  # with fewer the test of equal means cannot reject
         near, far = (
             members_for_equivalence(distance, noise, end, smaller.draws, margin, self._settings.level)
             if end < margin
-            else members_for_difference(distance, noise, end, smaller.draws, margin, lower.level)
+            else _at_least(fewest, members_for_difference(distance, noise, end, smaller.draws, margin, lower.level))
             for end in ends
         )
-        if far is not None and ends[1] >= margin:  # with fewer the test of equal means cannot reject
-            far = max(far, fewest_units(self._settings.level))
         per_draw = smaller.members // smaller.draws
         return near and near * per_draw, far and far * per_draw
+
+
+def _at_least(fewest: int, members: int | None) -> int | None:
+    return None if members is None else max(fewest, members)
 
 
 def _spread(values: Sequence[Any], places: Mapping[int, int], count: int, absent: Any) -> tuple[Any, ...]:
