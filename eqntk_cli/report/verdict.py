@@ -157,9 +157,7 @@ def _members_in_words(verdict: Verdict) -> str:
     near, far = (_about(members) for members in verdict.members_to_decide or (None, None))
     low, high = verdict.between
     if verdict.members_to_decide is None or low > verdict.margin_fraction:
-        reached = (
-            "the test of equal means rejects, too" if verdict.members_to_decide is None else f"{near} allow a test"
-        )
+        reached = "the test of equal means rejects" if verdict.members_to_decide is None else f"{near} allow a test"
         ends = f"{_percent(low)} to {_percent(high)}"
         return f"The whole interval ({ends}) is beyond the margin: different, once {reached}."
     return (
