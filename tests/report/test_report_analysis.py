@@ -10,6 +10,7 @@ from eqntk_cli.report.analysis import analyse
 from eqntk_cli.report.findings.extrapolation import Extrapolation
 from eqntk_cli.report.findings.invariance import OrbitStatistics
 from eqntk_cli.report.findings.learning_curve import LearningCurve
+from eqntk_cli.report.findings.members import MemberScaling
 from eqntk_cli.report.findings.metrics import TaskMetrics
 from eqntk_cli.report.findings.orbit_examples import OrbitExample
 from eqntk_cli.report.findings.parity import Parity
@@ -194,6 +195,17 @@ def test_independent_ensembles_of_unequal_size_use_all_their_members(tmp_path):
     (pair,) = analyse([str(tmp_path)], resamples=49).pairs
     assert (pair.test.members_a, pair.test.members_b) == (12, 30)
     assert pair.test.test == "sign flips (unequal sizes)"
+
+
+def test_ensembles_whose_batches_differ_are_compared_but_not_with_fewer_members(tmp_path, monkeypatch):
+    monkeypatch.setattr("eqntk_cli.report.statistics.samples.MAX_UNITS", 10)
+    for model, members in (("gcnn_ensemble", 12), ("augmented_ensemble", 8)):  # 6 batches of two, 8 single ones
+        write_ensemble(tmp_path / model, WORLD, model, members)
+    report = analyse([str(tmp_path)], resamples=49)
+    assert report.pairs[0].test.units == 8
+    assert report.pairs[0].of(MemberScaling) == ()
+    assert analysis_entries(report)["pairs"][0]["member_scaling"] is None
+    assert MemberScaling.draw(report.pairs[0]) is None
 
 
 def test_a_regression_has_errors_in_units_and_parity(tmp_path):

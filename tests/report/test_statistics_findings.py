@@ -45,14 +45,17 @@ def test_extrapolation_removes_a_bias_of_order_one_over_width():
     assert shifted[2] == pytest.approx(0.01, rel=0.1)  # a difference that stays at infinite width is kept
 
 
-def test_distance_against_members_starts_from_the_first_and_ends_with_all():
+@pytest.mark.parametrize(("units_b", "paired"), [(12, False), (12, True), (40, False)])
+def test_distance_against_members_starts_from_the_first_and_ends_with_all(units_b, paired):
+    """The floor is that of so many members of each, also where one ensemble has more than are taken."""
     generator = np.random.default_rng(2)
-    a, b = (generator.normal(size=(1, 12, 5)) for _ in range(2))
-    found = member_scaling(ArraySample(a, 12), ArraySample(b, 12), 0, 100, 0.3)
+    a, b = generator.normal(size=(1, 12, 5)), 3 * generator.normal(size=(1, units_b, 5))
+    found = member_scaling(ArraySample(a, 12), ArraySample(b, units_b), 0, 100, paired=paired)
     assert found.members == (2, 4, 8, 12)
     expected = np.sqrt(np.mean((a[0, :4].mean(0) - b[0, :4].mean(0)) ** 2))
     assert found.distance[1] == pytest.approx(expected)
-    assert found.floor == pytest.approx([0.3 * np.sqrt(12 / m) for m in found.members])
+    variance = (a - b).var(axis=1, ddof=1) if paired else a.var(axis=1, ddof=1) + b.var(axis=1, ddof=1)
+    assert found.floor == pytest.approx([np.sqrt(variance.mean() / m) for m in found.members])
 
 
 @pytest.mark.parametrize("batch", [1, 4])
