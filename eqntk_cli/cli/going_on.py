@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def going_on(advice: str, kept: Path) -> Iterator[None]:
     """Say how to go on after an error of the disk or an interruption, once there is something to go on from.
 
+    Of several around each other the innermost says it.
+
     Args:
         advice: a clause such as "go on with: eqntk train --resume DIR".
         kept: the file or folder whose existence means that something is kept.
@@ -32,7 +34,8 @@ def going_on(advice: str, kept: Path) -> Iterator[None]:
         raise StorageError(f"{error} What was computed before is kept; {advice}") from error
     except (KeyboardInterrupt, SystemExit) as error:
         word = interruption(error)
-        if word is not None and kept.exists():
+        if word is not None and kept.exists() and not getattr(error, "__notes__", []):
+            error.add_note(advice)
             with suppress(OSError):  # the terminal may be what has gone
                 sys.stderr.write(f"\neqntk: {word}; {advice}\n")
         raise

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from eqntk_cli.cli.going_on import going_on
-from eqntk_cli.cli.sweep_status import onward, shown, table, watch
+from eqntk_cli.cli.sweep_status import again, onward, shown, table, watch
 from eqntk_cli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def submit(folder: Path, manifest: "Manifest", parts: Sequence["Batch"]) -> None
     from eqntk_cli.sweeps.submissions import LOGS
     from eqntk_cli.sweeps.submit import submit as submit_arrays
 
-    with going_on(f"go on with: eqntk sweep --resume {shown(folder)}", folder / LOGS), held(folder / LOCK_FILE):
+    with going_on(f"go on with: {again(folder, manifest)}", folder / LOGS), held(folder / LOCK_FILE):
         submitted = submit_arrays(folder, manifest.name, parts)
     for array in submitted:
         jobs = "1 run" if len(array.runs) == 1 else f"{len(array.runs)} runs"
@@ -72,14 +72,14 @@ def follow(folder: Path, manifest: "Manifest") -> None:
     """
     name = shown(folder)
     onwards = (
-        f"the jobs stay in the queue; look: eqntk sweep --status {name}, wait again: eqntk sweep --resume {name}, "
+        f"the jobs stay in the queue; look: eqntk sweep --status {name}, wait again: {again(folder, manifest)}, "
         f"take them off: eqntk sweep --cancel {name}"
     )
     with going_on(onwards, folder):
         found = watch(folder, manifest)
     for line in table(manifest, found):
         typer.echo(line)
-    sys.stderr.write(onward(folder, found))
+    sys.stderr.write(onward(folder, manifest, found))
     typer.echo(str(folder))
     if found.done < len(found.runs):
         raise typer.Exit(2)
@@ -112,7 +112,7 @@ def cancel(folder: Path) -> None:
     slurm.cancel([str(array.job) for array in found])
     note_cancelled(folder, found)
     typer.echo(f"{before} of {len(manifest.jobs)} runs are taken off the queue; what they have computed is kept")
-    sys.stderr.write(f"go on with: eqntk sweep --resume {shown(folder)}\n")
+    sys.stderr.write(f"go on with: {again(folder, manifest)}\n")
 
 
 def listed(parts: Sequence["Batch"]) -> list[str]:

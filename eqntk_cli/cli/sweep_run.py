@@ -89,12 +89,18 @@ def resume_sweep(folder: Path, words: list[str], way: Way) -> None:
     """Start what is missing and what nobody is doing; on a cluster, wait for the rest, too."""
     say_loading("looking at what is there")
     from eqntk_cli.cli.sweep_cluster import arrays, check_cluster
+    from eqntk_cli.cli.sweep_status import again
     from eqntk_cli.sweeps.begin import checked
     from eqntk_cli.sweeps.expand import parse
     from eqntk_cli.sweeps.manifest import read_manifest
     from eqntk_cli.sweeps.status import overview
 
     manifest = read_manifest(folder)
+    if manifest.looks:
+        raise ConfigError(
+            f"{folder} is made look after look, and all members of its plan are not to be trained at once; go on with: "
+            f"{again(folder, manifest)}"
+        )
     launcher = way.launcher or manifest.launcher
     given = parse(words).cluster
     way.check(launcher, given)
@@ -137,10 +143,10 @@ def start(folder: Path, manifest: "Manifest", jobs: Sequence["Job"], way: Way) -
 
 def _run_here(folder: Path, manifest: "Manifest", jobs: Sequence["Job"]) -> None:
     from eqntk_cli.cli.going_on import going_on
-    from eqntk_cli.cli.sweep_status import show, shown
+    from eqntk_cli.cli.sweep_status import again, show
     from eqntk_cli.sweeps.launch import launch
 
-    with going_on(f"go on with: eqntk sweep --resume {shown(folder)}", folder):
+    with going_on(f"go on with: {again(folder, manifest)}", folder):
         errors = launch(folder, manifest, jobs) if jobs else []
     failed = [(job, error) for job, error in zip(jobs, errors, strict=True) if error is not None]
     for job, error in failed:

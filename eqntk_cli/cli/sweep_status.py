@@ -26,7 +26,7 @@ def show(folder: Path, manifest: "Manifest") -> None:
     found = overview(folder, manifest)
     for line in table(manifest, found):
         typer.echo(line)
-    sys.stderr.write(onward(folder, found))
+    sys.stderr.write(onward(folder, manifest, found))
 
 
 def watch(folder: Path, manifest: "Manifest") -> "Overview":
@@ -67,13 +67,18 @@ def table(manifest: "Manifest", found: "Overview") -> list[str]:
     return lines
 
 
-def onward(folder: Path, found: "Overview") -> str:
-    """The command that comes next, for stderr."""
+def onward(folder: Path, manifest: "Manifest", found: "Overview") -> str:
+    """The command that comes next, for stderr; none after a look of `eqntk decide`, which goes on by itself."""
     if found.done == len(found.runs):
-        return f"the report: eqntk compare-runs {shown(folder)}\n"
+        return "" if manifest.looks else f"the report: eqntk compare-runs {shown(folder)}\n"
     if not found.active:
-        return f"go on with: eqntk sweep --resume {shown(folder)}\n"
+        return f"go on with: {again(folder, manifest)}\n"
     return ""
+
+
+def again(folder: Path, manifest: "Manifest") -> str:
+    """The command that goes on with a sweep."""
+    return f"eqntk {'decide' if manifest.looks else 'sweep --resume'} {shown(folder)}"
 
 
 def shown(folder: Path) -> str:

@@ -39,6 +39,7 @@ class PlannedRuns:
         if (folder / MANIFEST_FILE).exists():
             manifest = read_manifest(folder)
             manifest = replace(manifest, launcher=launcher or manifest.launcher, cluster=cluster or manifest.cluster)
+            manifest = replace(manifest, looks=True)
         else:
             manifest = _new_manifest(folder, plan, launcher or "basic", cluster or "default")
         configs = {job.folder: config for job, config in checked(manifest)}
@@ -108,6 +109,7 @@ def _new_manifest(folder: Path, plan: Plan, launcher: str, cluster: str) -> Mani
         command=command(),
         config_dir=plan.config_dir,
         cluster=cluster,
+        looks=True,
     )
 
 

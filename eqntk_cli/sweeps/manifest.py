@@ -31,6 +31,7 @@ class Manifest:
     config_dir: str | None = None
     cluster: str = "default"  # with the launcher slurm: which cluster file, and settings in place of the file's
     cluster_settings: dict[str, str] = field(default_factory=dict)
+    looks: bool = False  # made by eqntk decide, which goes on with it look after look
     schema: int = SCHEMA
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import typer
 
+from eqntk_cli.cli.sweep_run import start
+from eqntk_cli.errors import ConfigError
 from eqntk_cli.report.page.export import json_text
 from eqntk_cli.runs.plan import plan_digest, write_plan
 from eqntk_cli.runs.record import read_record
@@ -127,6 +129,39 @@ def test_a_crash_is_no_verdict(decide, monkeypatch):
     Training(monkeypatch)
     monkeypatch.setattr("eqntk_cli.cli.sweep_run.start", crash)
     assert decide().status == 2
+
+
+def test_its_advice_is_its_own_command(decide, eqntk, monkeypatch):
+    monkeypatch.setattr("eqntk_cli.sweeps.launch.launch", lambda _, __, jobs: [ConfigError("broken")] * len(jobs))
+    answer = decide()
+    assert (answer.status, answer.err.splitlines()[-1]) == (2, "go on with: eqntk decide mine")
+    assert "--resume" not in answer.err
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("eqntk_cli.sweeps.launch.launch", interrupted)
+    answer = decide()
+    assert answer.status == 130
+    assert [line for line in answer.err.splitlines() if "go on" in line] == [
+        "eqntk: interrupted; go on with: eqntk decide mine"
+    ]
+    answer = eqntk("sweep", "--resume", "mine")  # which would train all members at once
+    assert (answer.status, answer.err.splitlines()[-1].endswith("go on with: eqntk decide mine")) == (2, True)
+
+
+def test_after_a_look_no_report_is_advised(decide, monkeypatch):
+    training = Training(monkeypatch)
+    monkeypatch.setattr("eqntk_cli.cli.sweep_run.start", start)
+
+    def launch(folder, manifest, jobs):
+        training.start(folder, manifest, jobs, None)
+        return [None] * len(jobs)
+
+    monkeypatch.setattr("eqntk_cli.sweeps.launch.launch", launch)
+    answer = decide()
+    assert answer.status == 0
+    assert "compare-runs" not in answer.err
 
 
 @pytest.mark.slow
