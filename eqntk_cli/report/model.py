@@ -31,7 +31,7 @@ class Verdict:
     outcome: Outcome
     sentence: str
     detected: bool  # the test of equal means rejects, whatever the size of the difference
-    finite_width_difference: bool  # detected, but inside the margin at every step
+    finite_width_difference: bool  # detected, but inside the margin at every counted step
     size: float | None  # largest RMS distance (noise removed), in units of the reference RMS; None: nothing detected
     between: tuple[float, float]  # the largest true distance over the steps, in the same units; each end at the level
     worst_step: int | None  # the step at which upper_bound / margin is largest

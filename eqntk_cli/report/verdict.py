@@ -129,17 +129,17 @@ def _sentence(verdict: Verdict, comparison: MeanComparison, worst: int) -> str:
     margin = f"the margin of {100 * verdict.margin_fraction:.3g} %"
     bound = _percent(_share(comparison.upper_bound[worst], comparison.reference_rms[worst]))
     step = f"step {verdict.worst_step}"
-    seen = f"a difference is detected ({p_equation(comparison.p_value)} over all steps), {_between(verdict)}"
+    seen = f"a difference is detected ({p_equation(comparison.p_value)} over all counted steps), {_between(verdict)}"
     if verdict.outcome is Outcome.EQUIVALENT:
         inside = f"; {seen}, a finite-width difference inside the margin" if verdict.detected else ""
         return (
-            f"Equivalent: the difference of the means is below {margin} at every step, and below {bound} of the RMS "
-            f"prediction at {step}, the least certain one{inside}."
+            f"Equivalent: the difference of the means is below {margin} at every counted step, and below {bound} of "
+            f"the RMS prediction at {step}, the least certain one{inside}."
         )
     if verdict.outcome is Outcome.DIFFERENT:
         return (
-            f"Different: the means differ by more than {margin} of the RMS prediction at some step, at the largest "
-            f"{_between(verdict)} ({p_equation(comparison.p_value)} for equal means)."
+            f"Different: the means differ by more than {margin} of the RMS prediction at some counted step, at the "
+            f"largest {_between(verdict)} ({p_equation(comparison.p_value)} for equal means)."
         )
     have = comparison.members_a if comparison.members_b is None else min(comparison.members_a, comparison.members_b)
     open_ = f"it could be up to {bound} of the RMS prediction at {step}, and is not shown to exceed {margin}"

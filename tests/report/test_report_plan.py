@@ -1,6 +1,7 @@
 """What a report says of when margin and steps were chosen, and the plans that it refuses."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,8 @@ from simulated import World, write_control, write_study
 
 from eqntk_cli.errors import ConfigError, StorageError
 from eqntk_cli.report.analysis import analyse
+from eqntk_cli.report.findings.distance import Distances
+from eqntk_cli.report.findings.verdicts import VerdictRow
 from eqntk_cli.report.page.export import json_text
 from eqntk_cli.report.page.html import html_page
 from eqntk_cli.report.page.markdown import markdown_page
@@ -54,6 +57,26 @@ def test_a_report_follows_the_plan_and_says_when_it_was_fixed(study):
         assert said.partition(" (")[0] in page
     assert "with other seeds or under another plan" in html_page(report, [], [])
     assert json.loads(json_text(report, []))["fixing"]["plan"] == plan_digest(study)
+
+
+def test_bounds_are_not_said_to_be_of_95_percent_under_a_plan_of_several_looks(study):
+    report = analyse([str(planned(study))], resamples=19)
+    (pair,) = report.pairs
+    tables = [table for kind in (Distances, VerdictRow) for table in kind.tables(report)]
+    words = [table.note for table in tables] + [column.heading for table in tables for column in table.columns]
+    figure = Distances.draw(pair)
+    assert figure is not None
+    words += [Distances.caption(pair), *(axes.get_ylabel() for axes in figure.axes)]
+    assert "upper bound\n/ margin" in words
+    assert not [one for one in words if re.search(r"95 % (bound|confidence)", one)]
+
+
+def test_a_verdict_speaks_of_the_steps_that_count(study):
+    (pair,) = analyse([str(planned(study, replace(PLAN, margin=5.0)))], resamples=19).pairs
+    assert pair.verdict.sentence.startswith(
+        "Equivalent: the difference of the means is below the margin of 500 % at every"
+    )
+    assert "at every counted step" in pair.verdict.sentence
 
 
 def test_without_a_plan_everything_was_chosen_late(study):

@@ -80,7 +80,9 @@ def test_no_size_is_given_of_a_difference_that_was_not_detected():
 
 def test_a_detected_difference_that_is_not_beyond_the_margin_is_said_with_its_interval():
     sentence = judge(comparison(OPEN, 0.001, (nan, 0.0, 0.04)), Settings()).sentence
-    assert sentence.startswith("Undecided with 20 members: a difference is detected (p = 0.0010 over all steps)")
+    assert sentence.startswith(
+        "Undecided with 20 members: a difference is detected (p = 0.0010 over all counted steps)"
+    )
     assert "between 4 % and 12 % of the RMS prediction" in sentence
 
 

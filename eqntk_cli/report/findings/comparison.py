@@ -76,7 +76,7 @@ class MeanComparison(Finding):
     # 95 % confidence interval of the true squared distance
     unbiased_squared_low: Annotated[Series, column("D^2, 95 % from", number)]
     unbiased_squared_high: Annotated[Series, column("to", number)]
-    # one-sided 95 % bound of the true RMS distance: equivalent where it is below `margin`
+    # one-sided bound of the true RMS distance at the level: equivalent where it is below `margin`
     upper_bound: Annotated[Series, column("Bound", number)]
     margin: Annotated[Series, column("Margin", number)]  # margin fraction times reference_rms
     # at the level over all counted steps together: different where it is above `margin`; nan where no step counts

@@ -1,8 +1,8 @@
 """Distance of the two means over training, with what noise alone would give, the margin and the controls.
 
 Above: D(t) = RMS over points of (mean_A - mean_B) for the pair and for its controls, the noise floor and the
-margin. Below: the one-sided 95 % bound of the true distance in units of the margin; a pair is equivalent where it
-stays below 1.
+margin. Below: the one-sided upper bound of the true distance at the level of the report, in units of the margin; a
+pair is equivalent where it stays below 1 at every counted step.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,9 +35,10 @@ class Distances(PairFinding):
             "steps",
             "Step by step",
             "D: RMS over points (sample, output) of the difference of the two means. Noise floor: the D that equal "
-            "means would show with these many members. Bound: one-sided 95 % bound of the true distance. Step 0 is no "
-            "step of the verdict. Independent points: how many the samples and outputs amount to, since neighbours "
-            "move together.",
+            "means would show with these many members. Bound: one-sided upper bound of the true distance, at the "
+            "level of the report (of one look, under a plan of several). Step 0 is no step of the verdict, nor is "
+            "one that a plan does not count. Independent points: how many the samples and outputs amount to, since "
+            "neighbours move together.",
             on_page=False,
             tracked=True,
         ),
@@ -47,8 +48,8 @@ class Distances(PairFinding):
         "Distance over training",
         "RMS over the test points of the difference between the two mean predictions{inputs}. Grey: the distance that "
         "equal means would show with this many members. Bars: 95 % interval of the true distance. Dashed: the margin. "
-        "Coloured: the controls, which must lie above. Below: the 95 % bound of the true distance in units of the "
-        "margin; equivalent where it is below 1 (shaded).",
+        "Coloured: the controls, which must lie above. Below: the upper bound of the true distance, at the level of "
+        "the report, in units of the margin; equivalent if it is below 1 (shaded) at every counted step.",
         "recorded steps after 0",
     )
 
@@ -125,7 +126,7 @@ def _bounds(axes: "Axes", pair: PairAnalysis) -> None:
         ratio = positive(comparison.upper_bound)[now] / positive(comparison.margin)[now]
         line(axes, np.array(comparison.steps)[now], ratio, look, label=None)
     axes.axhline(1, color=INK, linewidth=1, linestyle=(0, (6, 2)))
-    axes.set(yscale="log", ylabel="95 % bound\n/ margin")
+    axes.set(yscale="log", ylabel="upper bound\n/ margin")
     low, high = axes.get_ylim()
     low, high = min(low / 1.3, 0.4), max(high * 1.3, 2.5)
     axes.axhspan(low, 1, color=look_of("ntk").light, alpha=0.10, linewidth=0)

@@ -21,14 +21,14 @@ class VerdictRow(Registered):
             "verdicts",
             "Verdicts",
             "Largest difference: largest RMS distance with the noise removed, in units of the RMS of the mean "
-            "prediction at that step; empty where no difference is detected. 95 % bound (at the worst step): the true "
-            "distance is smaller with 95 % confidence; the pair is equivalent when it stays below the margin at every "
-            "counted step. Lower bound: at some step the true distance is larger, with 95 % confidence over all steps; "
-            "the pair is different when it is above the margin. No point beyond: no single test point's means differ "
-            "by more at any counted step, with 95 % confidence over all of them. p: chance of so large a distance, at "
-            "any of the steps, if both means were the same (<=: the smallest that so many resamplings can give). "
-            "Difference seen within margin: real, but too small to count. Under a plan of several looks the bounds "
-            "hold with the higher confidence of a single look.",
+            "prediction at that step; empty where no difference is detected. Upper bound (at the worst step): the "
+            "true distance is smaller; the pair is equivalent when it stays below the margin at every counted step. "
+            "Lower bound: at some counted step the true distance is larger; the pair is different when it is above "
+            "the margin. No point beyond: no single test point's means differ by more at any counted step. Each of "
+            "these three holds with the confidence of the report: 95 % unless another level was given, more at a "
+            "single look of a plan of several. p: chance of so large a distance, at any of the counted steps, if "
+            "both means were the same (<=: the smallest that so many resamplings can give). Difference seen within "
+            "margin: real, but too small to count.",
             on_page=False,
             tracked=True,
         ),
@@ -41,7 +41,7 @@ class VerdictRow(Registered):
     coupled: Annotated[bool, column("Same starts", yes_no)]
     verdict: Annotated[str, column("Verdict")]
     largest_difference: Annotated[float | None, column("Largest difference", percent)]
-    bound: Annotated[float | None, column("95 % bound", percent)]
+    bound: Annotated[float | None, column("Upper bound", percent)]
     lower_bound: Annotated[float | None, column("Lower bound", percent)]
     point_bound: Annotated[float | None, column("No point beyond", percent)]
     worst_step: Annotated[int | None, column("Worst step", integer)]
@@ -142,7 +142,7 @@ def controls_in_words(pair: PairAnalysis) -> str:
 
 
 def worst_bound(pair: PairAnalysis) -> float | None:
-    """The 95 % bound of the distance at the worst step, in units of the RMS of the mean prediction."""
+    """The upper bound of the distance at the worst step, in units of the RMS of the mean prediction."""
     step = pair.verdict.worst_step
     if step is None or step not in pair.test.steps:
         return None
