@@ -61,11 +61,14 @@ def _looks(study: "PlannedRuns", way: Way) -> "Analysis":
     """Look after look; the analysis of the last one."""
     needed = set(study.configs)
     for number, look in enumerate(study.plan.looks, 1):
-        missing = study.prepare(look, needed)
+        idle, active = _without_active(study)
+        missing = idle.prepare(look, needed)
         names = ", ".join(job.folder for job in missing) or "nothing to train"
         sys.stderr.write(f"look {number} of {len(study.plan.looks)}, {look} members: {names}\n")
-        if missing:
-            _train(study, missing, way)
+        if active:
+            sys.stderr.write(f"{', '.join(job.folder for job in active)}: in the queue already, and waited for\n")
+        if missing or active:
+            _train(study, missing, active, way)
         analysis = _analysis(study)
         needed = _open(analysis)
         for line in _standing(analysis):
@@ -75,16 +78,42 @@ def _looks(study: "PlannedRuns", way: Way) -> "Analysis":
     return analysis
 
 
-def _train(study: "PlannedRuns", jobs: "Sequence[Job]", way: Way) -> None:
-    """Make these runs.
+def _without_active(study: "PlannedRuns") -> "tuple[PlannedRuns, list[Job]]":
+    """The study without the runs that are in a queue or being made, and these.
 
     Raises:
+        ConfigError: they cannot be waited for, or the queue does not answer.
+    """
+    from eqntk_cli.sweeps.status import overview
+
+    manifest = study.manifest
+    found = overview(study.folder, manifest)
+    active = [run.job for run in found.runs if run.active]
+    if manifest.launcher == "slurm" and found.trouble:
+        raise ConfigError(f"{found.trouble} Without the queue it is not known what is missing.")
+    if manifest.launcher != "slurm" and active:
+        raise ConfigError(
+            f"{', '.join(job.folder for job in active[:3])} of {study.folder} is in a queue or being made by another "
+            "process; call eqntk decide again when it has ended (--launcher slurm waits for a queue)."
+        )
+    idle = tuple(job for job in manifest.jobs if job not in active)
+    return replace(study, manifest=replace(manifest, jobs=idle)), active
+
+
+def _train(study: "PlannedRuns", jobs: "Sequence[Job]", active: "Sequence[Job]", way: Way) -> None:
+    """Make the runs `jobs`, and wait for those that are active, too.
+
+    Raises:
+        ConfigError, ClusterError: the cluster cannot run them.
         typer.Exit: status 2, whatever kept a run from its end; 1 would say that a pair is different.
     """
+    from eqntk_cli.cli.sweep_cluster import arrays, check_cluster
     from eqntk_cli.cli.sweep_run import start
 
+    if study.manifest.launcher == "slurm" and jobs:
+        check_cluster(arrays(study.manifest, [(job, study.configs[job.folder]) for job in jobs]))
     try:
-        start(study.folder, replace(study.manifest, jobs=tuple(jobs)), jobs, way)
+        start(study.folder, replace(study.manifest, jobs=(*jobs, *active)), jobs, way)
     except typer.Exit as error:
         raise typer.Exit(2) from error
 

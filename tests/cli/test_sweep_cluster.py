@@ -271,6 +271,35 @@ def test_waiting_ends_when_nothing_is_left_in_the_queue(eqntk, slurm, tmp_path):
     assert slurm.submissions == 2
 
 
+def test_decide_called_again_waits_for_what_is_in_the_queue(eqntk, slurm, monkeypatch, tmp_path):
+    waited = []
+
+    def interrupted(_folder, manifest):
+        waited.append(sorted(job.folder for job in manifest.jobs))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("eqntk_cli.cli.sweep_cluster.watch", interrupted)
+    monkeypatch.setattr("eqntk_cli.cli.app.leave", sys.exit)  # this process has more tests to run
+    runs = "runs=gcnn,augmented,ntk,no_augmentation"
+    assert eqntk("plan", "experiment=digits_quick", runs, *TINY, "model.members=16", "--out", "mine").status == 0
+    slurm.refuse("sbatch: error: invalid partition specified")
+    answer = eqntk("decide", "mine", "--launcher", "slurm")
+    assert (answer.status, slurm.submissions, (tmp_path / "mine" / "slurm").exists()) == (2, 0, False)
+    slurm.refuse("")
+    assert eqntk("decide", "mine", "--launcher", "slurm").status == 130
+    submissions = slurm.submissions
+    assert submissions > 0
+    answer = eqntk("decide", "mine", "--launcher", "basic")
+    assert (answer.status, "is in a queue or being made by another process" in answer.err) == (2, True)
+    answer = eqntk("decide", "mine", "--launcher", "slurm")
+    assert (answer.status, slurm.submissions) == (130, submissions)
+    assert waited == [["0_gcnn", "1_augmented", "2_ntk", "3_no_augmentation"]] * 2
+    slurm.mark("deaf")
+    answer = eqntk("decide", "mine", "--launcher", "slurm")
+    assert (answer.status, slurm.submissions) == (2, submissions)
+    assert "Without the queue it is not known what is missing." in answer.err
+
+
 @pytest.mark.usefixtures("submitted")
 def test_ctrl_c_while_waiting_leaves_the_jobs(eqntk, slurm, monkeypatch):
     def interrupted(*_):
