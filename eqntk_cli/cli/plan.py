@@ -33,7 +33,7 @@ def plan(
     --out DIR` (all members at once).
     """
     from eqntk_cli.cli.going_on import say_if_too_few
-    from eqntk_cli.files.atomic import make_folder
+    from eqntk_cli.files.atomic import make_folder, names_in
     from eqntk_cli.runs.plan import PLAN_FILE, require_controls, write_plan
     from eqntk_cli.sweeps.begin import checked, new_manifest
     from eqntk_cli.sweeps.planned import plan_of, sorted_words
@@ -41,7 +41,7 @@ def plan(
     own, words = sorted_words(settings or [])
     if not any(word.startswith("experiment=") for word in words):
         raise ConfigError("a plan is of an experiment; expected experiment=NAME, as in eqntk sweep.")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and (not out.is_dir() or names_in(out)):
         raise StorageError(f"--out {out} is not empty; a plan is made before anything else, in a new folder.")
     manifest = new_manifest(words, config_dir=config_dir)
     runs = checked(manifest)

@@ -67,6 +67,11 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
+def names_in(folder: Path) -> set[str]:
+    """The names in a folder, without the files beside that a process left which was killed while it wrote."""
+    return {path.name for path in folder.iterdir() if not path.match(".*.tmp")}
+
+
 def flush(path: Path) -> None:
     """Ask the operating system to bring a file, or the names in a folder, to the disk."""
     handle = os.open(path, os.O_RDONLY)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eqntk_cli.errors import StorageError
-from eqntk_cli.files.atomic import make_folder, write_text
+from eqntk_cli.files.atomic import make_folder, names_in, write_text
 from eqntk_cli.runs.listing import RunSummary, summary
 from eqntk_cli.runs.record import RECORD_FILE
 from eqntk_cli.sweeps.expand import Job
@@ -39,10 +39,10 @@ def new_folder(path: Path, stamped: bool) -> Path:
     """Make the folder of a new sweep, with the time behind its name if `stamped`.
 
     Raises:
-        StorageError: it is there already, or cannot be made.
+        StorageError: it is there already and not empty, or cannot be made.
     """
     folder = path.with_name(f"{path.name}_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}") if stamped else path
-    if folder.exists():
+    if folder.exists() and (not folder.is_dir() or names_in(folder)):
         raise StorageError(
             f"{folder} is there already; give a new folder, or go on with eqntk sweep --resume {folder}."
         )

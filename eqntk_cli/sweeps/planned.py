@@ -7,6 +7,7 @@ from pathlib import Path
 
 from eqntk_cli.config.schema import Config
 from eqntk_cli.errors import ConfigError
+from eqntk_cli.files.atomic import names_in
 from eqntk_cli.runs.plan import PLAN_FILE, Plan, PlannedRun, checked_plan, read_plan, settings_digest, write_plan
 from eqntk_cli.sweeps.expand import Job
 from eqntk_cli.sweeps.manifest import Manifest
@@ -92,7 +93,7 @@ def doubling(first: int, largest: int) -> tuple[int, ...]:
 
 def holds_plan_alone(folder: Path) -> bool:
     """Whether a folder holds a plan and nothing else: the study is to be run there."""
-    return folder.is_dir() and [path.name for path in folder.iterdir()] == [PLAN_FILE]
+    return folder.is_dir() and names_in(folder) == {PLAN_FILE}
 
 
 def keep_plan(folder: Path, plan: Plan) -> Plan:

@@ -1,14 +1,17 @@
 import pytest
 
+from eqntk_cli.files.atomic import names_in
 from eqntk_cli.runs.plan import read_plan
 
 
 def test_a_plan_is_made_before_anything_is_trained(eqntk, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / ".plan.yaml.7.tmp").touch()  # of a process that was killed
     answer = eqntk("plan", "experiment=digits_quick", "margin=0.05", "model.members=40", "--out", "mine")
     assert (answer.status, answer.err) == (0, "")
     assert "3 runs and 2 controls; margin 5 % of the RMS prediction" in answer.out
     assert "looks at 16, 32, 40 members" in answer.out
-    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["plan.yaml"]
+    assert names_in(tmp_path / "mine") == {"plan.yaml"}
     assert read_plan(tmp_path / "mine").margin == 0.05
 
 

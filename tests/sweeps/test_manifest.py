@@ -22,11 +22,15 @@ def test_jobs_that_have_not_begun(tmp_path, manifest):
     assert [run for _, run in states(tmp_path, manifest)] == [None, None]
 
 
-def test_folders_never_collide(tmp_path):
+def test_folders_never_collide(tmp_path, manifest):
     folders = {new_folder(tmp_path / "sweep", stamped=True) for _ in range(20)}
     assert len(folders) == 20
+    taken = next(iter(folders))
+    (taken / ".sweep.json.7.tmp").touch()  # of a process that was killed before it had made anything
+    assert new_folder(taken, stamped=False) == taken
+    write_manifest(taken, manifest)
     with pytest.raises(StorageError, match="--resume"):
-        new_folder(next(iter(folders)), stamped=False)
+        new_folder(taken, stamped=False)
 
 
 def test_a_folder_that_is_no_sweep(tmp_path):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from eqntk_cli.errors import ConfigError
+from eqntk_cli.files.atomic import names_in
 from eqntk_cli.runs.plan import PLAN_FILE, read_plan, write_plan
 from eqntk_cli.sweeps.begin import checked, new_manifest, new_sweep_folder, remove_if_unused
 from eqntk_cli.sweeps.looks import PlannedRuns
@@ -72,10 +73,11 @@ def test_a_sweep_keeps_the_plan_that_was_made_before_it(study, tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
     write_plan(folder, before)
+    (folder / ".sweep.json.7.tmp").touch()  # of a process that was killed
     found, _ = new_sweep_folder(manifest, folder, plan_of(*study, {}, looks=False))
     assert (found, read_plan(found)) == (folder, before)
     remove_if_unused(folder, keep_plan=True)
-    assert [path.name for path in folder.iterdir()] == [PLAN_FILE]
+    assert names_in(folder) == {PLAN_FILE}
 
 
 def test_the_plan_of_another_experiment_is_refused(study, tmp_path):
