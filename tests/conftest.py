@@ -1,8 +1,10 @@
 """What every test shares: double precision, and where the real data are."""
 
+import ctypes
 import gc
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +44,8 @@ def _programs_are_forgotten() -> Iterator[None]:
     yield
     jax.clear_caches()
     gc.collect()
+    if sys.platform == "linux":  # what was compiled is freed in small pieces, which the allocator would keep
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 _LONGEST_FIRST = {folder: place for place, folder in enumerate(("models", "layers", "recursion", "cli", "kernels"))}
