@@ -20,7 +20,7 @@ from eqntk_cli.files.lock import held
 from eqntk_cli.runs.contents import CONFIG_FILE, LOCK_FILE, RECORD_FILE
 from eqntk_cli.runs.continuation import Load, load_data, require_same_data, require_same_versions
 from eqntk_cli.runs.folder import read_config
-from eqntk_cli.runs.integrity import config_edited, damages, settings_fingerprint
+from eqntk_cli.runs.integrity import config_edited, damages, half_grown, settings_fingerprint
 from eqntk_cli.runs.plan import read_plan, require_plan_unchanged
 from eqntk_cli.runs.record import Record, read_record, write_record
 
@@ -41,7 +41,7 @@ def grow(folder: Path, members: int, load: Load | None = None) -> Path:
     """
     read_record(folder)
     with held(folder / LOCK_FILE):
-        settle(folder)
+        _settle(folder)
         record, config = read_record(folder), read_config(folder)
         if record.members == members:
             return folder
@@ -60,17 +60,19 @@ def grow(folder: Path, members: int, load: Load | None = None) -> Path:
 
 
 def settle(folder: Path) -> None:
-    """Bring config.yaml in line with the record of a run that was killed while it was grown; else do nothing."""
-    if not (folder / RECORD_FILE).exists():
-        return
-    record = read_record(folder)
-    if not record.grown or record.members is None or not config_edited(folder, record):
-        return
-    try:
-        settings = _with_members(folder, record.members)
-    except StorageError:
-        return  # whoever reads the settings says what is wrong with them
-    if settings_fingerprint(settings) == record.config_fingerprint:
+    """Bring config.yaml in line with the record of a run that was killed while it was grown; else do nothing.
+
+    Raises:
+        StorageError: another process is writing the run.
+    """
+    if (folder / RECORD_FILE).exists() and half_grown(folder, read_record(folder)) is not None:
+        with held(folder / LOCK_FILE):  # after which another process may have done it
+            _settle(folder)
+
+
+def _settle(folder: Path) -> None:
+    settings = half_grown(folder, read_record(folder))
+    if settings is not None:
         _write(folder, settings)
 
 

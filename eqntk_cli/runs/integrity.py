@@ -38,6 +38,21 @@ def config_edited(folder: Path, record: Record) -> bool:
     return record.config_fingerprint is not None and config_fingerprint(folder) != record.config_fingerprint
 
 
+def half_grown(folder: Path, record: Record) -> DictConfig | ListConfig | None:
+    """The settings that config.yaml is to have if the run was killed while it was grown; None where it was not.
+
+    The record is written first: it has more members, and the fingerprint of the settings with these.
+    """
+    if not record.grown or record.members is None or not config_edited(folder, record):
+        return None
+    try:
+        settings = OmegaConf.load(folder / CONFIG_FILE)
+        OmegaConf.update(settings, "model.members", record.members)
+    except (OSError, OmegaConfBaseException, YAMLError, UnicodeDecodeError):
+        return None  # whoever reads the settings says what is wrong with them
+    return settings if settings_fingerprint(settings) == record.config_fingerprint else None
+
+
 def file_fingerprints(folder: Path) -> dict[str, str]:
     """The sha256 of every file that is final once a run is done, by its path in the run folder.
 

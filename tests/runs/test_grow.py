@@ -13,6 +13,7 @@ from eqntk_cli.config.schema import DatasetConfig, ModelConfig
 from eqntk_cli.errors import ConfigError, StorageError
 from eqntk_cli.files.lock import held
 from eqntk_cli.models.registry import build_model
+from eqntk_cli.report.read.runs import open_runs
 from eqntk_cli.runs import provenance
 from eqntk_cli.runs.contents import CONFIG_FILE, LOCK_FILE, STORE
 from eqntk_cli.runs.execute import execute, resume
@@ -147,6 +148,11 @@ def test_settings_that_it_was_begun_with_go_on_with_the_grown_run(tmp_path, whol
     grow(begun(tmp_path, 4), MEMBERS, load)
     path = tmp_path / CONFIG_FILE
     path.write_text(path.read_text().replace("members: 6", "members: 4"))  # killed before the settings were written
+    with pytest.raises(StorageError, match="stopped while it was grown to 6 members; go on with eqntk train --resume"):
+        open_runs([str(tmp_path)], partial=True)
+    with held(tmp_path / LOCK_FILE), pytest.raises(StorageError, match="is being written by"):
+        resume(tmp_path, load, FakeEnsemble)
+    assert "members: 4" in path.read_text()
     execute(made_for(4), tmp_path, load, FakeEnsemble)
     assert_same(tmp_path, whole)
     with pytest.raises(ConfigError, match="model.members was 6 and is now 5"):

@@ -20,7 +20,7 @@ from eqntk_cli.files.digest import bytes_digest
 from eqntk_cli.report.read.remote import download, is_remote
 from eqntk_cli.report.read.units import members_per_unit
 from eqntk_cli.runs.contents import CONFIG_FILE, RECORD_FILE
-from eqntk_cli.runs.integrity import config_edited, damages
+from eqntk_cli.runs.integrity import config_edited, damages, half_grown
 from eqntk_cli.runs.listing import list_runs
 from eqntk_cli.runs.record import Record, read_record
 from eqntk_cli.runs.store import open_predictions
@@ -202,8 +202,13 @@ def _unchanged(run: Run) -> Run:
     Blocks of members are compared with their checksums when they are read. Records of earlier programs promise less.
 
     Raises:
-        StorageError: something was changed after the run; says what.
+        StorageError: something was changed after the run, or it was stopped while it was grown; says what.
     """
+    if half_grown(run.folder, run.record) is not None:
+        raise StorageError(
+            f"run {run.folder} was stopped while it was grown to {run.record.members} members; go on with eqntk train "
+            f"--resume {run.folder}."
+        )
     if config_edited(run.folder, run.record):
         clauses = [f"{CONFIG_FILE} was edited"]
     else:
