@@ -22,7 +22,7 @@ def seen(generator, members, shift=0.0):
     return distance, draw_noise(distance, 0)
 
 
-@pytest.mark.parametrize("delta", [0.0, 0.05])
+@pytest.mark.parametrize("delta", [0.0, pytest.param(0.05, marks=pytest.mark.slow)])
 def test_the_promised_number_of_members_passes_as_often_as_promised(delta):
     generator = np.random.default_rng(2)
     shape = np.random.default_rng(5).normal(size=30)
