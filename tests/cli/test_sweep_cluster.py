@@ -16,7 +16,6 @@ from tests.sweeps.fake_slurm import FakeSlurm
 SWEEP = (
     "sweep",
     *TINY,
-    "model.members=12",  # enough for a verdict: no note about too few
     "model=gcnn_ensemble,augmented_ensemble,ntk",
     "--launcher",
     "slurm",
