@@ -109,8 +109,15 @@ def _train(arguments: list[str]) -> None:
         check(config)
         _run(config, composed.folder)
     finally:
-        if composed.folder.is_dir() and not any(composed.folder.iterdir()):
-            composed.folder.rmdir()  # refused before anything was recorded
+        _remove_empty(composed.folder)  # refused before anything was recorded
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder without content, and those below the working directory that held nothing else."""
+    for place in (folder, *(parent for parent in folder.parents if Path.cwd() in parent.parents)):
+        if not place.is_dir() or any(place.iterdir()):
+            return
+        place.rmdir()
 
 
 def _train_in(folder: Path, overrides: list[str], config_dir: str | None) -> None:
