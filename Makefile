@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 OUT    ?= runs/digits_quick_$(shell date +%Y-%m-%d_%H-%M-%S)
 CORES  := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); [ $$n -le 8 ] && echo $$n || echo 8)
-PYTEST := $(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n $(CORES)
 
 # Every test of a command starts a process: with compiled modules kept, its imports take half the time.
 export PYTHONDONTWRITEBYTECODE =
@@ -35,10 +35,10 @@ run: $(READY)  ## the whole comparison on 8x8 digits: three models, two controls
 	$(BIN)/eqntk compare-runs $(OUT)
 
 test: $(READY)  ## the tests
-	$(PYTEST)
+	$(PYTEST) --dist loadfile --no-loadscope-reorder
 
 test-slow: $(READY)  ## the tests that take minutes each
-	$(PYTEST) -m slow
+	$(PYTEST) --dist loadgroup -m slow
 
 check: lint format types test  ## lint, format, types and tests, in this order: what CI runs
 

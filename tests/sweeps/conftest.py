@@ -22,3 +22,11 @@ def slurm(one_node, monkeypatch):
     """The real SLURM, for commands of this process and those that it starts."""
     monkeypatch.setenv("SLURM_CONF", str(one_node.config))
     return one_node
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """One worker for all that need the node: two of them would queue behind each other."""
+    for item in items:
+        if "one_node" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("one node of SLURM"))
