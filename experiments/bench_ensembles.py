@@ -4,7 +4,8 @@ Every case is measured in a process of its own, ours and that of `--base` (a che
 that both see the same machine. In the same process as ours follow the hand-written loop over members with the library's
 own convolution, the same under vmap, and the matrix product that sets the ceiling. What a run costs besides its steps
 (compiling, predictions) is taken off: a run of one step is subtracted. Processor time is given beside wall time, as it
-says more where other programs run; the share of the ceiling is one of processor times. Medians over rounds.
+says more where other programs run, and makes the share of the ceiling. Medians over rounds. `products`
+is the share that the products of our step reach alone, each in a loop of its own: what is below it is copying.
 
     python experiments/bench_ensembles.py [--cases cnn:14:64,octahedral:32:64] [--rounds 3] [--base CHECKOUT]
 
@@ -21,7 +22,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -90,13 +91,14 @@ HEAD = """# Training ensembles: one step of one member
 
 Medians over rounds; ms of wall time and of processor time (two cores; `load`: other programs that ran, of 1 minute).
 `share`: operations of the matrix products per second of processor time over those of a large matrix product in the same
-process. `base` is the code before training was laid out for the cache; `loop` one member after another by hand with
-lax.conv or dense layers, `vmap` the same vmapped. Ratios say how much longer than ours they take, wall time and
+process; `products`: the share that the products of our step reach alone, each in a loop of its own. Base is the code
+before training was laid out for the cache; loop one member after another by hand with
+lax.conv or dense layers, vmap the same vmapped. The three say how much longer than ours they take, wall time and
 processor time (`lost`: lost in the load of the machine).
 Made by `python experiments/bench_ensembles.py --base CHECKOUT`.
 
-| case | ms | processor ms | share | system | faults | peak MiB (base) | base/ours | loop/ours | vmap/ours | load |
-|---|---|---|---|---|---|---|---|---|---|---|
+| case | ms | processor ms | share | products | system | faults | MiB (base) | base | loop | vmap | load |
+|---|---|---|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -105,9 +107,10 @@ def line(row: dict) -> str:
     ours, base = row["ours"], row.get("base")
     name = f"{row['kind']} {row['size']} {row['model'].split('_')[0]} {row['width']}"
     peak = f"{ours['peak_mib']:.0f}" + (f" ({base['peak_mib']:.0f})" if base else "")
+    alone = f"{row['products']:.2f}" if "products" in row else ""
     ratios = [ratio(row.get(key), ours) for key in ("base", "loop", "vmapped")]
     return (
-        f"| {name} | {1e3 * ours['wall']:.1f} | {1e3 * ours['processor']:.1f} | {row['share']:.2f} | "
+        f"| {name} | {1e3 * ours['wall']:.1f} | {1e3 * ours['processor']:.1f} | {row['share']:.2f} | {alone} | "
         f"{100 * max(ours['system'], 0) / ours['processor']:.1f} % | {max(ours['faults'], 0):.0f} | {peak} | "
         f"{' | '.join(ratios)} | {row['load']:.1f} |"
     )
@@ -163,6 +166,7 @@ def measure(kind: str, size: int, width: int, model: str, extras: bool) -> dict:
         return answer
     answer |= {"operations": operations, "ceiling": ceiling()}
     answer["share"] = operations / ours["processor"] / answer["ceiling"]
+    answer["products"] = operations / products_alone(long) / answer["ceiling"]
     if by_loop is not None:
         params = by_loop.initial(jax.random.split(jax.random.key(0), MEMBERS))
         members = [jax.tree.map(lambda leaf, m=m: leaf[m], params) for m in range(MEMBERS)]
@@ -170,6 +174,44 @@ def measure(kind: str, size: int, width: int, model: str, extras: bool) -> dict:
         if operations < MOST_BY_VMAP:
             answer["vmapped"] = seconds(lambda: by_loop.every(params))
     return answer
+
+
+def products_alone(built: FiniteEnsemble) -> float:
+    """Processor seconds of all matrix products of a member-step, each repeated in a loop of its own."""
+    steps = built.trainer._steps  # noqa: SLF001
+    pieces = steps.pieces(0, 1)
+    originals, weights = (jnp.asarray(values) for values in (pieces.originals[0], pieces.weights))
+    params = built.trainer._initial(jax.random.split(jax.random.key(0), 1), jnp.ones(1))  # noqa: SLF001
+    one = jax.tree.map(lambda leaf: leaf[0], params)
+    start = jnp.zeros((*steps.train_y.shape[:2], 1))
+    piece = (originals[0], weights[0])
+    traced = jax.make_jaxpr(lambda member: steps._add(member, start, steps.train_x, steps.train_y, None, piece))(one)  # noqa: SLF001
+    return len(originals) * sum(looped(*shapes) for shapes in dots(traced.jaxpr))
+
+
+def dots(jaxpr: jax.extend.core.Jaxpr) -> Iterator[tuple[tuple[int, ...], tuple[int, ...], Any]]:
+    """Shapes and axes of all matrix products."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "dot_general":
+            left, right = (variable.aval.shape for variable in equation.invars)
+            yield left, right, equation.params["dimension_numbers"]
+        for inner in jax.extend.core.jaxprs_in_params(equation.params):
+            yield from dots(inner)
+
+
+def looped(left: tuple[int, ...], right: tuple[int, ...], axes: Any) -> float:
+    """Processor seconds of one product, which needs that of the round before."""
+    first, second = jnp.full(left, 1e-3), jnp.full(right, 1e-3)
+    size = math.prod(left) * math.prod(n for axis, n in enumerate(right) if axis not in (*axes[0][1], *axes[1][1]))
+    rounds = max(3, round(2e9 / max(size, 1)))
+
+    def again(_: Any, carried: jax.Array) -> jax.Array:
+        product = jax.lax.dot_general(carried, second, axes)
+        return carried.at[(0,) * carried.ndim].add(product[(0,) * product.ndim] * 1e-30)
+
+    program = jax.jit(lambda start: jax.lax.fori_loop(0, rounds, again, start))
+    program(first).block_until_ready()
+    return min(cost(lambda: program(first).block_until_ready())[1] for _ in range(3)) / rounds
 
 
 def fastest(costs: list[Cost]) -> list[float]:
