@@ -1,7 +1,8 @@
 """What can go wrong through a user's doing, and the exit status that says so.
 
 Every message says what was expected, what came and what to do next. The command line prints it on one
-line, without a traceback, and leaves with `exit_code`.
+line, without a traceback, and leaves with `exit_code`. For callers from Python a wrong setting and wrong data are a
+ValueError, as scikit-learn has it: a handler of ValueError around code that raises them lets them pass first.
 """
 
 import json
@@ -12,25 +13,56 @@ from urllib.parse import unquote, urlparse
 
 
 class UserError(Exception):
-    """A mistake or a condition that the user can mend (exit status 2)."""
+    """A mistake or a condition that the user can mend (exit status 2).
+
+    Examples:
+        >>> from eqntk_cli.errors import ConfigError, UserError
+        >>> from eqntk_cli.groups.registry import get_group
+        >>> from eqntk_cli.config.schema import GroupConfig
+        >>> try:
+        ...     get_group(GroupConfig("c3"))
+        ... except UserError as error:
+        ...     print(error.exit_code, type(error).__name__, str(error)[:8])
+        2 ConfigError group=c3
+    """
 
     exit_code = 2
 
 
-class ConfigError(UserError):
-    """A setting, or a combination of settings, that cannot be run; names the key and the legal values."""
+class ConfigError(UserError, ValueError):
+    """A setting, or a combination of settings, that cannot be run; names the key and the legal values.
+
+    Examples:
+        >>> issubclass(ConfigError, ValueError)  # as scikit-learn and its users expect of a wrong value
+        True
+    """
 
 
-class DataError(UserError):
-    """Data that is missing, damaged or not what its description says; names the file or the sample."""
+class DataError(UserError, ValueError):
+    """Data that is missing, damaged or not what its description says; names the file or the sample.
+
+    Examples:
+        >>> issubclass(DataError, ValueError)
+        True
+    """
 
 
-class NumericalError(UserError):
-    """A computation that left the range in which its result means anything (divergence, singular matrix)."""
+class NumericalError(UserError, ArithmeticError):
+    """A computation that left the range in which its result means anything (divergence, singular matrix).
+
+    Examples:
+        >>> issubclass(NumericalError, ArithmeticError)
+        True
+    """
 
 
 class StorageError(UserError):
-    """A result that cannot be written or read back (full disk, damaged store, run still being written)."""
+    """A result that cannot be written or read back (full disk, damaged store, run still being written).
+
+    Examples:
+        >>> [error.__name__ for error in StorageError.__subclasses__()[:2]]
+        ['DiskError', 'HeldError']
+    """
 
 
 class DiskError(StorageError):

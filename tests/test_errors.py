@@ -36,3 +36,11 @@ def test_an_extra_of_this_program(monkeypatch, source, words):
 
 def test_another_package():
     assert how_to_install("nosuchpackage").endswith(" nosuchpackage")
+
+
+def test_wrong_settings_and_data_are_value_errors():
+    assert issubclass(errors.ConfigError, ValueError)
+    assert issubclass(errors.DataError, ValueError)
+    assert issubclass(errors.NumericalError, ArithmeticError)
+    assert not issubclass(errors.StorageError, ValueError)
+    assert not issubclass(errors.UserError, ValueError)

@@ -8,6 +8,7 @@ processes find them, too.
 """
 
 import math
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,9 @@ class _InfiniteEstimator(BaseEstimator):
     def _fit(self, samples: Float[np.ndarray, "train ..."], targets: Float[np.ndarray, "train output"]) -> None:
         if self.kernel not in KERNELS:
             raise ConfigError(f"kernel={self.kernel} is not possible; expected {' | '.join(KERNELS)}.")
+        for name in ("time", "ridge"):
+            if not isinstance(getattr(self, name), Real) or not getattr(self, name) >= 0:
+                raise ConfigError(f"{name}={getattr(self, name)!r} is not possible; expected a number of at least 0.")
         memory = check_memory(self.memory)
         network = Network.of(from_arrays(self._config(), samples, names=("X", "X")))
         block = cache.gram(network, samples, None, memory)
@@ -154,11 +158,11 @@ class NTKRegressor(RegressorMixin, _InfiniteEstimator):
         ensemble_: the infinite ensemble; its `spectrum` has eigenvalues, condition number and stability limit.
         n_features_in_: the number of features of flat rows.
 
-    Raises, in fit and predict:
+    Raises:
         ConfigError, DataError: settings or shapes that do not go together.
         NumericalError: the kernel is too singular for this time; take a larger ridge.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from eqntk_cli import NTKRegressor
         >>> images = np.random.default_rng(0).normal(size=(20, 16))
@@ -207,7 +211,7 @@ class NTKClassifier(ClassifierMixin, _InfiniteEstimator):
         classes_: the labels, sorted.
         ensemble_, n_features_in_: as of `NTKRegressor`.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from eqntk_cli import NTKClassifier
         >>> rng = np.random.default_rng(0)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import jax
+import numpy as np
 import yaml
 from jaxtyping import Float
 
@@ -29,6 +30,11 @@ from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
 
 _PROGRAMS = Programs()
 _ROUTES = ("auto", "collapsed", "recursion")
+_KINDS: dict[Any, tuple[tuple[type, ...], str]] = {
+    int: ((int, np.integer), "a whole number"),
+    bool: ((bool, np.bool_), "true or false"),
+    str: ((str,), "a word"),
+}
 
 
 @dataclass(frozen=True)
@@ -79,12 +85,16 @@ def network_config(
     """
     if route not in _ROUTES:
         raise ConfigError(f"route={route} is not possible for one kernel; expected {' | '.join(_ROUTES)}.")
-    known = {entry.name for entry in dataclasses.fields(ArchitectureConfig)} - {"name"}
-    for key in settings:
+    known = {entry.name: entry.type for entry in dataclasses.fields(ArchitectureConfig) if entry.name != "name"}
+    for key, value in settings.items():
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"the nearest is {near[0]}" if near else f"expected one of {', '.join(sorted(known))}"
             raise ConfigError(f"{key} is no setting of an architecture; {hint}.")
+        if known[key] in _KINDS:  # on the command line Hydra looks after the kinds
+            right, word = _KINDS[known[key]]
+            if not isinstance(value, right) or (isinstance(value, bool) and known[key] is int):
+                raise ConfigError(f"{key}={value!r} is not possible; expected {word}.")
     file = conf_dir() / "architecture" / f"{architecture}.yaml"
     if not file.is_file():
         legal = " | ".join(sorted(path.stem for path in file.parent.glob("*.yaml")))

@@ -1,6 +1,7 @@
 """Rows of numbers, or arrays of images, as the samples of a network."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from jaxtyping import Float
@@ -45,7 +46,7 @@ def as_samples(
 
 
 def _with_channel(image_shape: tuple[int, ...]) -> tuple[int, ...]:
-    shape = tuple(image_shape)
+    shape = tuple(image_shape) if isinstance(image_shape, Iterable) else ()
     if len(shape) not in (2, 3) or not all(isinstance(side, int | np.integer) and side >= 1 for side in shape):
         raise ConfigError(
             f"image_shape={image_shape} is not possible; expected (height, width) or (height, width, channels)."

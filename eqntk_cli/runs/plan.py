@@ -111,6 +111,8 @@ def read_plan(folder: Path) -> Plan:
         raise ConfigError(f"{path} is no plan of schema {SCHEMA}; make one with eqntk plan experiment=NAME --out DIR.")
     try:
         return checked_plan(_from(content), str(path))
+    except ConfigError:  # a ValueError, too
+        raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(f"{path} is damaged ({type(error).__name__}: {error}); make the plan again.") from error
 

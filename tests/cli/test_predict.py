@@ -146,4 +146,5 @@ def test_a_mistake_is_one_line(damaged, words, message):
     with pytest.raises(UserError, match=message):
         raise done.exception
     assert "\n" not in str(done.exception)
+    assert ("cannot be read" in str(done.exception)) == (damaged == "cut")  # one reason, not wrapped in another
     assert not Path("p.npz").exists()

@@ -143,6 +143,7 @@ MALFORMED = {
     "copies": (lambda f: write(f, x_test=COPIED), "test sample 5 is an exact copy of training sample 3"),
     "complex": (lambda f: write(f, x_train=np.ones((6, 5, 5)) * 1j), "has type complex128"),
     "no samples": (lambda f: write(f, x_train=np.ones((0, 5, 5)), y_train=np.ones(0, int)), "has no samples"),
+    "column by column": (lambda f: write(f, x_train=np.asfortranarray(FIRST)), "^[^(]*x_train.* column by column"),
     "a folder": (lambda f: f, "is no file"),
 }
 

@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -168,13 +170,62 @@ def test_targets_may_be_transformed(images):
         ({"W_std": (1.0, 2.0)}, (9, 4, 4), "3 numbers"),
         ({"ridge": -1.0}, (9, 4, 4), "ridge"),
         ({"image_shape": (4, 4)}, (9, 5, 5), "expected samples of image_shape"),
+        ({"image_shape": 4}, (9, 16), "image_shape=4 is not possible"),
+        ({"group": None}, (9, 4, 4), "group=None"),
+        ({"time": "long"}, (9, 4, 4), "time='long' is not possible; expected a number"),
+        ({"time": math.nan}, (9, 4, 4), "time=nan"),
+        ({"ridge": None}, (9, 4, 4), "ridge=None"),
+        ({"hidden_layers": "2"}, (9, 4, 4), "hidden_layers='2' is not possible; expected a whole number"),
+        ({"hidden_layers": -1}, (9, 4, 4), "hidden_layers=-1"),
+        ({"skip": "no"}, (9, 4, 4), "skip='no' is not possible; expected true or false"),
+        ({"W_std": "large"}, (9, 4, 4), "W_std"),
+        ({"precision": "float16"}, (9, 4, 4), "float32 . float64"),
+        ({"architecture": "cnn", "filter": 9, "padding": "valid"}, (9, 4, 4), "filter"),
     ],
 )
 def test_mistakes_are_said_in_one_line(settings, shape, words):
+    """As ConfigError or DataError of this program, which to scikit-learn's users are a ValueError."""
     x = np.random.default_rng(0).normal(size=shape)
-    with pytest.raises((ConfigError, DataError), match=words) as told:
+    with pytest.raises(ValueError, match=words) as told:
         NTKRegressor(**settings).fit(x, np.arange(9.0))
+    assert isinstance(told.value, ConfigError | DataError)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("estimator", [NTKRegressor(hidden_layers=1), NTKClassifier(hidden_layers=1)])
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        (np.full((4, 3), np.nan), [0, 1, 0, 1]),
+        (np.full((4, 3), np.inf), [0, 1, 0, 1]),
+        (np.array([["a"] * 3] * 4), [0, 1, 0, 1]),
+        (np.zeros((4, 3)), [0, 1, 0]),
+        (np.zeros((4, 3)), [0, 1, 0, np.nan]),
+        (np.zeros((0, 3)), []),
+        (np.zeros(4), [0, 1, 0, 1]),
+        (np.zeros((4, 3, 3, 1, 1)), [0, 1, 0, 1]),
+        (np.zeros((4, 3)), None),
+    ],
+    ids=["nan", "infinite", "words", "too few targets", "nan target", "nothing", "one axis", "five axes", "no targets"],
+)
+def test_wrong_data_are_a_value_error(estimator, x, y):
+    with pytest.raises(ValueError, match=r"\S"):
+        clone(estimator).fit(x, y)
+
+
+def test_what_is_not_fitted_says_so(images):
+    for call in (NTKRegressor().predict, NTKClassifier().predict, NTKClassifier().predict_proba):
+        with pytest.raises(NotFittedError):
+            call(images[0])
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite")
+def test_a_search_goes_on_past_wrong_settings(images):
+    x, y, _ = images
+    grid = {"activation": ["relu", "rleu"]}
+    with pytest.warns(FitFailedWarning, match="rleu"):
+        search = GridSearchCV(NTKRegressor("c4", **OF_THE_MLP), grid, cv=3).fit(x, y)
+    assert search.best_params_ == {"activation": "relu"}
 
 
 def test_images_of_another_size_are_refused(images):

@@ -81,6 +81,7 @@ def test_a_plan_that_cannot_be_followed_is_refused_in_one_line(tmp_path, old, ne
     with pytest.raises(ConfigError) as refused:
         read_plan(tmp_path)
     assert says in str(refused.value)
+    assert ("damaged" in str(refused.value)) == (says == "damaged")  # one reason, not wrapped in another
     assert "\n" not in str(refused.value)
 
 

@@ -73,6 +73,8 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
+    except DataError:  # a ValueError, too
+        raise
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError, OSError) as error:
         reason = str(error).strip("'\"")
         raise DataError(
