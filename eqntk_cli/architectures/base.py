@@ -28,6 +28,14 @@ class Architecture(ABC, Generic[AnyDomain]):
 
     `dimension` is that of the domains that it reads: 2 for images, 3 for signals on the sphere; `foreign` are the
     settings of other architectures with the values that mean that they are not used.
+
+    Examples:
+        >>> from eqntk_cli.architectures.registry import get_architecture
+        >>> from eqntk_cli.domains.pixels import PixelGrid
+        >>> from eqntk_cli.groups.planar import cyclic
+        >>> square, flat = (get_architecture(ArchitectureConfig("cnn", filter=size), 2) for size in (3, [3, 1]))
+        >>> [one.equivariant(cyclic(4), PixelGrid(6, 6, 1)) for one in (square, flat)]
+        [True, False]
     """
 
     config: ArchitectureConfig

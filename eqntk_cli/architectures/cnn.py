@@ -41,7 +41,15 @@ _MIXES_OFFSETS = (
 
 @dataclass(frozen=True)
 class Cnn(Architecture[PixelGrid]):
-    """Convolutions over the positions of an image."""
+    """Convolutions over the positions of an image.
+
+    Examples:
+        >>> from eqntk_cli.config.schema import ArchitectureConfig
+        >>> from eqntk_cli.groups.planar import cyclic
+        >>> network = Cnn(ArchitectureConfig("cnn")).group_network(cyclic(4), PixelGrid(6, 6, 1), width=16, outputs=1)
+        >>> [layer.sites for layer in network.layers if layer.sites > 1]  # 4 elements times 4x4, then 2x2 positions
+        [64, 16]
+    """
 
     dimension: ClassVar[int] = 2
     foreign: ClassVar[dict[str, object]] = {"bandlimit": None, "band_limited": False, "per_atom": False}

@@ -18,7 +18,16 @@ from eqntk_cli.layers.network import Sequential
 
 @dataclass(frozen=True)
 class Mlp(Architecture[PixelGrid]):
-    """Dense layers on the flattened image."""
+    """Dense layers on the flattened image.
+
+    Examples:
+        >>> from eqntk_cli.config.schema import ArchitectureConfig
+        >>> from eqntk_cli.groups.planar import dihedral
+        >>> domain = PixelGrid(4, 4, 1)
+        >>> network = Mlp(ArchitectureConfig("mlp")).group_network(dihedral(4), domain, width=16, outputs=1)
+        >>> [layer.sites for layer in network.layers if layer.sites > 1]  # features on the 8 elements
+        [8, 8]
+    """
 
     dimension: ClassVar[int] = 2
     foreign: ClassVar[dict[str, object]] = {

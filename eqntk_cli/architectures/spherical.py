@@ -32,7 +32,16 @@ SphericalDomain = Sphere | Molecules
 
 @dataclass(frozen=True)
 class SphericalMlp(Architecture[SphericalDomain]):
-    """Dense layers on the coefficients of each signal."""
+    """Dense layers on the coefficients of each signal.
+
+    Examples:
+        >>> from eqntk_cli.config.schema import ArchitectureConfig
+        >>> from eqntk_cli.domains.sphere import Sphere
+        >>> from eqntk_cli.groups.rotations import icosahedral
+        >>> config = ArchitectureConfig("spherical_mlp", bandlimit=4)
+        >>> SphericalMlp(config).equivariant(icosahedral(), Sphere(4, 1))
+        True
+    """
 
     dimension: ClassVar[int] = 3
     foreign: ClassVar[dict[str, object]] = {"average_pool": 1, "readout": "pool"}

@@ -27,6 +27,15 @@ class DataBundle:
     `ood_y` is NaN where the truth is unknown; labels are integers (sample, label), None for a regression and for
     off-distribution samples without a known class. `representation` is how targets transform under the group; `notes`
     are sentences for the record of a run.
+
+    Examples:
+        >>> from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
+        >>> from eqntk_cli.data.registry import load_data
+        >>> data = load_data(DatasetConfig("digits", "digits", n_train=6, n_test=3, n_ood=2), ArchitectureConfig("mlp"))
+        >>> data.train_x.shape, data.train_y.shape, data.ood_x.shape
+        ((6, 8, 8, 1), (6, 10), (2, 8, 8, 1))
+        >>> bool(np.allclose(data.train_y.sum(axis=1), 0))  # one-hot, centred
+        True
     """
 
     name: str

@@ -12,7 +12,13 @@ from eqntk_cli.errors import ConfigError, DataError
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that can be fetched: its name on disk, its official address and its MD5 sum."""
+    """A file that can be fetched: its name on disk, its official address and its MD5 sum.
+
+    Examples:
+        >>> from eqntk_cli.data.registry import find_entry
+        >>> [file.name for file in find_entry("breastmnist").files]
+        ['breastmnist.npz']
+    """
 
     name: str
     url: str
@@ -25,6 +31,12 @@ class Entry:
 
     `samples` are pairs (split, number). `optional` files are larger versions that nobody needs by default.
     A set without files to fetch comes with a package (`comes_with`) or lies in a folder of the user's (`folder`).
+
+    Examples:
+        >>> from eqntk_cli.data.registry import find_entry
+        >>> entry = find_entry("digits")
+        >>> entry.task, dict(entry.samples)
+        ('multi-class', {'train': 1200, 'test': 597})
     """
 
     name: str
@@ -50,6 +62,11 @@ class Family:
 
     `kind` is "images" or "molecules"; `open_source` gives an `ImageSource` or a `MoleculeSource` accordingly. `check`
     looks into a file for what a wrong checksum does not say, and raises DataError.
+
+    Examples:
+        >>> from eqntk_cli.data.sources.digits import FAMILY
+        >>> FAMILY.kind, [entry.name for entry in FAMILY.entries()]
+        ('images', ['digits'])
     """
 
     kind: str

@@ -36,6 +36,16 @@ def load_data(dataset: DatasetConfig, architecture: ArchitectureConfig) -> "Data
     Raises:
         ConfigError: an unknown family or name, or more samples than there are.
         DataError: files that are missing or damaged.
+
+    Examples:
+        >>> from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
+        >>> sizes = {"n_train": 4, "n_test": 2, "n_ood": 0}
+        >>> one, other = (
+        ...     load_data(DatasetConfig("digits", "digits", split_seed=seed, **sizes), ArchitectureConfig("mlp"))
+        ...     for seed in (0, 1)
+        ... )
+        >>> one.fingerprint()["all"] == other.fingerprint()["all"]  # another draw
+        False
     """
     family = _family(dataset)
     source, others = family.open_source(dataset), partial(_open_other, dataset, family.kind)

@@ -16,6 +16,12 @@ class Domain(Space, Protocol):
     """Where one kind of signal lives.
 
     `shape` is the shape of one sample.
+
+    Examples:
+        >>> import numpy as np
+        >>> from eqntk_cli.domains.pixels import PixelGrid
+        >>> PixelGrid(2, 3, 1).sites(np.arange(6.0).reshape(1, 2, 3, 1))[0, :, 0].tolist()
+        [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     """
 
     @property

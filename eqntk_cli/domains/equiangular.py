@@ -20,6 +20,11 @@ def to_coefficients(
 
     Raises:
         DataError: the array has not the shape (n, 2L, 2L-1, C).
+
+    Examples:
+        >>> constant = to_coefficients(np.ones((1, 4, 3, 1)))[0, :, 0]  # f = 1 is sqrt(4 pi) Y_00
+        >>> (constant**2 / (4 * np.pi)).round(12).tolist()
+        [1.0, 0.0, 0.0, 0.0]
     """
     samples = np.asarray(samples)
     if samples.ndim != 4 or samples.shape[1] % 2 or samples.shape[2] != samples.shape[1] - 1:
@@ -36,7 +41,13 @@ def to_coefficients(
 def from_coefficients(
     coefficients: Float[np.ndarray, "sample coefficient channel"],
 ) -> Float[np.ndarray, "sample theta phi channel"]:
-    """The values on the grid."""
+    """The values on the grid.
+
+    Examples:
+        >>> signal = np.random.default_rng(0).normal(size=(2, 9, 1))
+        >>> bool(np.allclose(to_coefficients(from_coefficients(signal)), signal))
+        True
+    """
     bandlimit = round(coefficients.shape[1] ** 0.5)
     harmonics = spherical_harmonics(bandlimit, grid_directions(bandlimit))
     return np.einsum("jkm,nmc->njkc", harmonics, coefficients)

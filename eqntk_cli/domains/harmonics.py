@@ -22,19 +22,35 @@ _CHUNK = 1024  # directions per call of the compiled harmonics
 
 
 def coefficient_count(bandlimit: int) -> int:
-    """The number L^2 of harmonics with l < L."""
+    """The number L^2 of harmonics with l < L.
+
+    Examples:
+        >>> coefficient_count(4)
+        16
+    """
     return bandlimit * bandlimit
 
 
 def degrees(bandlimit: int) -> Int[np.ndarray, " coefficient"]:
-    """The degree l of every coefficient."""
+    """The degree l of every coefficient.
+
+    Examples:
+        >>> degrees(3).tolist()
+        [0, 1, 1, 1, 2, 2, 2, 2, 2]
+    """
     return np.concatenate([np.full(2 * degree + 1, degree) for degree in range(bandlimit)])
 
 
 def spherical_harmonics(
     bandlimit: int, directions: Float[np.ndarray, "*batch 3"]
 ) -> Float[np.ndarray, "*batch coefficient"]:
-    """Y_lm of every direction (of any length but zero), l < bandlimit."""
+    """Y_lm of every direction (of any length but zero), l < bandlimit.
+
+    Examples:
+        >>> values = spherical_harmonics(2, np.array([0.6, 0.0, 0.8]))
+        >>> round(float(values[0] ** 2 * 4 * np.pi), 6), round(float((values[1:] ** 2).sum() * 4 * np.pi), 6)  # 2l + 1
+        (1.0, 3.0)
+    """
     flat = np.asarray(directions, np.float64).reshape(-1, 3)
     padded = np.concatenate([flat, np.ones((-len(flat) % _CHUNK, 3))])  # one compiled shape for any number
     with jax.enable_x64(True):
@@ -47,7 +63,15 @@ def spherical_harmonics(
 def wigner_matrices(
     bandlimit: int, rotations: Float[np.ndarray, "*batch 3 3"]
 ) -> Float[np.ndarray, "*batch coefficient coefficient"]:
-    """D(R) on all coefficients with l < bandlimit, block diagonal in l."""
+    """D(R) on all coefficients with l < bandlimit, block diagonal in l.
+
+    Examples:
+        >>> from eqntk_cli.groups.rotations import octahedral
+        >>> rotations = octahedral().matrices
+        >>> traces = wigner_matrices(2, rotations).trace(axis1=1, axis2=2)
+        >>> bool(np.allclose(traces, 1 + rotations.trace(axis1=1, axis2=2)))  # l = 1 turns as vectors do
+        True
+    """
     rotations = np.asarray(rotations, np.float64)
     angles = euler_angles(rotations)
     table = np.zeros((*rotations.shape[:-2], bandlimit**2, bandlimit**2))
@@ -78,6 +102,11 @@ def euler_angles(rotations: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarray
 
     Raises:
         ConfigError: a matrix is not a rotation of space.
+
+    Examples:
+        >>> quarter = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])  # about y
+        >>> np.degrees(euler_angles(quarter)).round(6).tolist()
+        [0.0, 0.0, 90.0]
     """
     if rotations.shape[-2:] != (3, 3):
         raise ConfigError(
@@ -95,7 +124,12 @@ def euler_angles(rotations: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarray
 
 
 def rotation_matrices(angles: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3 3"]:
-    """The inverse of `euler_angles`."""
+    """The inverse of `euler_angles`.
+
+    Examples:
+        >>> (rotation_matrices(np.array([0.0, np.pi, 0.0])).round(6) + 0.0).tolist()  # half a turn about x
+        [[1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, -1.0]]
+    """
     alpha, beta, gamma = np.moveaxis(angles, -1, 0)
     return _about_y(alpha) @ _about_x(beta) @ _about_y(gamma)
 

@@ -16,7 +16,13 @@ from eqntk_cli.errors import ConfigError
 
 @dataclass(frozen=True)
 class Window:
-    """A convolution window: height and width in pixels, padding (valid, same, circular) and stride."""
+    """A convolution window: height and width in pixels, padding (valid, same, circular) and stride.
+
+    Examples:
+        >>> lattice, taps = Lattice.of_image(4, 4).windowed(Window((3, 3), "valid"))
+        >>> lattice.count, len(taps)
+        (4, 9)
+    """
 
     size: tuple[int, int]
     padding: str
@@ -80,7 +86,14 @@ class Axis:
 
 @dataclass(frozen=True)
 class Lattice:
-    """A product of two axes; position (i, j) has the flat index i·width + j."""
+    """A product of two axes; position (i, j) has the flat index i·width + j.
+
+    Examples:
+        >>> import numpy as np
+        >>> quarter_turn = np.array([[0, -1], [1, 0]])
+        >>> Lattice.of_image(2, 2).moved(quarter_turn).tolist()  # where each of the four pixels goes
+        [2, 0, 3, 1]
+    """
 
     rows: Axis
     columns: Axis
@@ -134,7 +147,13 @@ class Lattice:
 
 
 def window_preserved(window: Window, matrices: Int[np.ndarray, "element 2 2"]) -> bool:
-    """Whether every matrix maps the window onto itself: true unless axes swap and the sides differ."""
+    """Whether every matrix maps the window onto itself: true unless axes swap and the sides differ.
+
+    Examples:
+        >>> from eqntk_cli.groups.planar import cyclic
+        >>> [window_preserved(Window((3, 1), "valid"), cyclic(order).matrices) for order in (2, 4)]
+        [True, False]
+    """
     swaps = bool(np.any(matrices[:, 0, 1] != 0))
     return not swaps or window.size[0] == window.size[1]
 

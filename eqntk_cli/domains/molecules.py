@@ -14,7 +14,14 @@ from eqntk_cli.domains.sphere import Sphere
 
 
 class AtomSignals(NamedTuple):
-    """A batch of molecules, numpy or jax; `mask` is 1 where there is an atom and 0 where there is none."""
+    """A batch of molecules, numpy or jax; `mask` is 1 where there is an atom and 0 where there is none.
+
+    Examples:
+        >>> import numpy as np
+        >>> water = AtomSignals(np.ones((1, 4, 16, 2)), np.array([[1.0, 1.0, 1.0, 0.0]]))
+        >>> int(water.mask.sum())  # three atoms, and one that fills up
+        3
+    """
 
     signals: Float[Any, "molecule atom coefficient channel"]
     mask: Float[Any, "molecule atom"]
@@ -22,7 +29,13 @@ class AtomSignals(NamedTuple):
 
 @dataclass(frozen=True)
 class Molecules:
-    """Molecules of at most `atoms` atoms with signals on `sphere`."""
+    """Molecules of at most `atoms` atoms with signals on `sphere`.
+
+    Examples:
+        >>> domain = Molecules(Sphere(bandlimit=4, channels=2), atoms=5)
+        >>> domain.shape, domain.features
+        ((5, 16, 2), 32)
+    """
 
     sphere: Sphere
     atoms: int

@@ -16,7 +16,16 @@ from eqntk_cli.domains.lattice import Lattice
 
 @dataclass(frozen=True)
 class PixelGrid:
-    """Images of `height` x `width` pixels with `channels` channels."""
+    """Images of `height` x `width` pixels with `channels` channels.
+
+    Examples:
+        >>> import numpy as np
+        >>> from eqntk_cli.groups.planar import cyclic
+        >>> image = np.arange(9.0).reshape(1, 3, 3, 1)
+        >>> copies = PixelGrid(3, 3, 1).move(cyclic(4).matrices, image)
+        >>> [bool((copies[0, turns] == np.rot90(image[0], turns)).all()) for turns in range(4)]
+        [True, True, True, True]
+    """
 
     height: int
     width: int

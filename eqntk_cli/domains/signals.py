@@ -33,6 +33,12 @@ def atom_signals(
 
     Raises:
         DataError: no atoms, an element that is not in `elements`, or overlapping atoms.
+
+    Examples:
+        >>> hydrogen, places = np.array([1, 1]), [np.array([[0, 0, 0], [0, 0, r]]) for r in (0.75, 1.5)]
+        >>> near, far = (atom_signals(hydrogen, place, (1,), (2,), 4, "H2") for place in places)
+        >>> near.shape, (near[:, 0, 0] / far[:, 0, 0]).round(9).tolist()  # 1/r^2
+        ((2, 16, 1), [4.0, 4.0])
     """
     numbers, positions = np.asarray(numbers), np.asarray(positions, np.float64)
     check_molecule(numbers, positions, elements, name)

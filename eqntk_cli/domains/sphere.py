@@ -17,7 +17,16 @@ from eqntk_cli.domains.harmonics import wigner_matrices
 
 @dataclass(frozen=True)
 class Sphere:
-    """Signals with `channels` channels, band-limited to l < `bandlimit`."""
+    """Signals with `channels` channels, band-limited to l < `bandlimit`.
+
+    Examples:
+        >>> import numpy as np
+        >>> from eqntk_cli.groups.rotations import octahedral
+        >>> signal = np.random.default_rng(0).normal(size=(1, 9, 1))
+        >>> turned = np.asarray(Sphere(bandlimit=3, channels=1).move(octahedral().matrices, signal))
+        >>> turned.shape, bool(np.allclose((turned**2).sum(axis=(2, 3)), (signal**2).sum()))  # norms do not change
+        ((1, 24, 9, 1), True)
+    """
 
     bandlimit: int
     channels: int

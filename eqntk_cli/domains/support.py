@@ -27,6 +27,11 @@ class Support:
 
     `window` is the spatial window where the layer is a plain convolution; the outputs are those of `elements` group
     elements one after another, 1 in a plain network.
+
+    Examples:
+        >>> two_neighbours = Support(np.array([[-1, 0], [0, 1], [1, 2]]))  # of three sites, the first has no left one
+        >>> two_neighbours.taps
+        2
     """
 
     table: Int[np.ndarray, "output tap"]
@@ -40,34 +45,68 @@ class Support:
 
 
 def pointwise(sites: int) -> Support:
-    """A dense layer at each site by itself."""
+    """A dense layer at each site by itself.
+
+    Examples:
+        >>> pointwise(3).table.tolist()
+        [[0], [1], [2]]
+    """
     return Support(np.arange(sites)[:, None])
 
 
 def everywhere(sites: int) -> Support:
-    """A dense layer that reads all sites at once."""
+    """A dense layer that reads all sites at once.
+
+    Examples:
+        >>> everywhere(3).table.tolist()
+        [[0, 1, 2]]
+    """
     return Support(np.arange(sites)[None, :])
 
 
 def convolution(lattice: Lattice, window: Window) -> Support:
-    """A plain convolution."""
+    """A plain convolution.
+
+    Examples:
+        >>> convolution(Lattice.of_image(1, 3), Window((1, 3), "same")).table.tolist()
+        [[-1, 0, 1], [0, 1, 2], [1, 2, -1]]
+    """
     identity = np.eye(2, dtype=int)[None]
     return Support(lattice.taps(window, identity)[0], window)
 
 
 def lifting(lattice: Lattice, window: Window, group: FiniteGroup) -> Support:
-    """A lifting convolution with a spatial window: image -> (element, position)."""
+    """A lifting convolution with a spatial window: image -> (element, position).
+
+    Examples:
+        >>> from eqntk_cli.groups.planar import cyclic
+        >>> lifting(Lattice.of_image(1, 2), Window((1, 2), "valid"), cyclic(2)).table.tolist()  # as it is, half a turn
+        [[0, 1], [1, 0]]
+    """
     taps = lattice.taps(window, group.matrices)
     return Support(taps.reshape(-1, taps.shape[-1]), elements=group.order)
 
 
 def global_lifting(lattice: Lattice, group: FiniteGroup) -> Support:
-    """A lifting convolution with a filter as large as the image: N(r) = sum_x kappa(x) f(r x)."""
+    """A lifting convolution with a filter as large as the image: N(r) = sum_x kappa(x) f(r x).
+
+    Examples:
+        >>> from eqntk_cli.groups.planar import dihedral
+        >>> global_lifting(Lattice.of_image(2, 2), dihedral(1)).table.tolist()  # as it is, mirrored
+        [[0, 1, 2, 3], [1, 0, 3, 2]]
+    """
     return Support(np.stack([lattice.moved(matrix) for matrix in group.matrices]), elements=group.order)
 
 
 def group_convolution(lattice: Lattice, window: Window, group: FiniteGroup, support: str) -> Support:
-    """A group convolution with a spatial window on all of K (`full`) or on its identity (`identity`)."""
+    """A group convolution with a spatial window on all of K (`full`) or on its identity (`identity`).
+
+    Examples:
+        >>> from eqntk_cli.groups.planar import cyclic
+        >>> lattice, window = Lattice.of_image(3, 3), Window((3, 3), "valid")
+        >>> [group_convolution(lattice, window, cyclic(4), support).taps for support in ("full", "identity")]
+        [36, 9]
+    """
     return _joined(lattice.taps(window, group.matrices), lattice.count, group, support)
 
 
@@ -78,6 +117,11 @@ def global_group_convolution(lattice: Lattice | None, group: FiniteGroup, suppor
 
     Raises:
         ConfigError: if the group does not map the lattice onto itself.
+
+    Examples:
+        >>> from eqntk_cli.groups.planar import cyclic
+        >>> global_group_convolution(None, cyclic(2), "full").table.tolist()  # the product table
+        [[0, 1], [1, 0]]
     """
     if lattice is None:
         return _joined(np.zeros((group.order, 1, 1), dtype=int), 1, group, support)

@@ -22,7 +22,16 @@ _SPACES = {2: ("pixels", "the plane"), 3: ("the sphere", "rotations of space")}
 
 
 class Space(Protocol):
-    """What a group needs of the domain on which it acts: the pixels of an image, or signals on the sphere."""
+    """What a group needs of the domain on which it acts: the pixels of an image, or signals on the sphere.
+
+    Examples:
+        >>> from eqntk_cli.domains.pixels import PixelGrid
+        >>> from eqntk_cli.groups.planar import cyclic
+        >>> PixelGrid(4, 4, 1).obstacle(cyclic(4).matrices) is None
+        True
+        >>> PixelGrid(4, 5, 1).obstacle(cyclic(4).matrices)[:15]  # a quarter turn
+        'swaps the axes '
+    """
 
     @property
     def dimension(self) -> int:
@@ -40,6 +49,14 @@ class Group(ABC):
 
     `name` is its name in `group=`; `finite` says whether its elements can be listed; `dimension` is that of its
     matrices: 2 acts on the plane, 3 on space.
+
+    Examples:
+        >>> import numpy as np
+        >>> from eqntk_cli.domains.pixels import PixelGrid
+        >>> from eqntk_cli.groups.planar import cyclic
+        >>> image = np.array([[[[1.0], [2.0]], [[3.0], [4.0]]]])
+        >>> cyclic(4).orbit(PixelGrid(2, 2, 1), image)[0, :, :, :, 0].tolist()
+        [[[1.0, 2.0], [3.0, 4.0]], [[2.0, 4.0], [1.0, 3.0]], [[4.0, 3.0], [2.0, 1.0]], [[3.0, 1.0], [4.0, 2.0]]]
     """
 
     name: str

@@ -26,6 +26,14 @@ class FiniteGroup(Group):
 
     `name` is its name in `group=`; `elements` are printable names of the elements; `matrices` is the
     defining representation, one matrix per element.
+
+    Examples:
+        >>> from eqntk_cli.groups.planar import dihedral
+        >>> group = dihedral(4)
+        >>> [int(group.product[g, group.inverse[g]]) for g in range(group.order)]
+        [0, 0, 0, 0, 0, 0, 0, 0]
+        >>> bool((group.product == group.product.T).all())  # turns and mirrors do not commute
+        False
     """
 
     finite: ClassVar[bool] = True

@@ -14,12 +14,22 @@ _MIRROR = np.array([[1, 0], [0, -1]])
 
 
 def cyclic(order: int) -> FiniteGroup:
-    """C_n for n = 1, 2, 4: rotations of the pixel grid by multiples of 360/n degrees."""
+    """C_n for n = 1, 2, 4: rotations of the pixel grid by multiples of 360/n degrees.
+
+    Examples:
+        >>> cyclic(2).matrices.tolist()
+        [[[1, 0], [0, 1]], [[-1, 0], [0, -1]]]
+    """
     return FiniteGroup(f"c{order}", _turn_names(order), np.stack(_turns(order)))
 
 
 def dihedral(order: int) -> FiniteGroup:
-    """D_n for n = 1, 2, 4: the rotations of C_n and each of them after the left-right mirror."""
+    """D_n for n = 1, 2, 4: the rotations of C_n and each of them after the left-right mirror.
+
+    Examples:
+        >>> dihedral(2).elements, dihedral(1).matrices[1].tolist()
+        (('e', 'r180', 'm', 'r180m'), [[1, 0], [0, -1]])
+    """
     turns = _turns(order)
     names = _turn_names(order) + tuple(f"{name}m" if name != "e" else "m" for name in _turn_names(order))
     return FiniteGroup(f"d{order}", names, np.stack([*turns, *(turn @ _MIRROR for turn in turns)]))

@@ -19,7 +19,13 @@ from jaxtyping import Float
 
 @dataclass(frozen=True, eq=False)
 class Quadrature:
-    """Rotations u_q and weights w_q, sum of w_q = 1; `degree` is None for a finite group (exact for that group)."""
+    """Rotations u_q and weights w_q, sum of w_q = 1; `degree` is None for a finite group (exact for that group).
+
+    Examples:
+        >>> rule = gauss_quadrature(2)
+        >>> float(rule.weights.sum().round(12)), rule.rotations.shape
+        (1.0, (18, 3, 3))
+    """
 
     rotations: Float[np.ndarray, "node 3 3"]
     weights: Float[np.ndarray, " node"]
@@ -32,7 +38,13 @@ class Quadrature:
 
 
 def gauss_quadrature(degree: int) -> Quadrature:
-    """The product rule that is exact for l <= degree; (degree + 1)^2 ceil((degree + 1)/2) nodes."""
+    """The product rule that is exact for l <= degree; (degree + 1)^2 ceil((degree + 1)/2) nodes.
+
+    Examples:
+        >>> rule = gauss_quadrature(2)
+        >>> float((rule.weights @ rule.rotations[:, 2, 2] ** 2).round(12))  # the mean of (z . R z)^2 is 1/3
+        0.333333333333
+    """
     from scipy.spatial.transform import Rotation  # slow to import, and groups are named before anything is computed
 
     cosines, gauss = np.polynomial.legendre.leggauss((degree + 2) // 2)
@@ -45,5 +57,10 @@ def gauss_quadrature(degree: int) -> Quadrature:
 
 
 def identity_only() -> Quadrature:
-    """The single node e: what a plain network has in place of the group."""
+    """The single node e: what a plain network has in place of the group.
+
+    Examples:
+        >>> identity_only().nodes
+        1
+    """
     return Quadrature(np.eye(3)[None], np.ones(1))

@@ -30,6 +30,11 @@ def get_group(config: GroupConfig, key: str = "group", order_key: str = "group.o
 
     Raises:
         ConfigError: the name is unknown, or the order is missing, impossible or not a setting of this group.
+
+    Examples:
+        >>> from eqntk_cli.config.schema import GroupConfig
+        >>> get_group(GroupConfig("cn", order=5)).order, get_group(GroupConfig("d4")).order
+        (5, 8)
     """
     if config.name not in GROUPS:
         raise ConfigError(f"{key}={config.name} is not known; expected {' | '.join(GROUPS)}.")
@@ -50,6 +55,11 @@ def get_group(config: GroupConfig, key: str = "group", order_key: str = "group.o
 
 
 def groups_of(dimension: int) -> tuple[str, ...]:
-    """The names of the groups that act on the plane (2) or on space (3)."""
+    """The names of the groups that act on the plane (2) or on space (3).
+
+    Examples:
+        >>> groups_of(2)
+        ('c1', 'c2', 'c4', 'd1', 'd2', 'd4')
+    """
     groups = [*(build() for build in _BY_NAME.values()), *(build(2) for build in _BY_ORDER.values())]
     return tuple(name for name, group in zip(GROUPS, groups, strict=True) if group.dimension == dimension)

@@ -16,19 +16,38 @@ from eqntk_cli.groups.finite import FiniteGroup
 
 
 def cyclic_about_z(order: int) -> FiniteGroup:
-    """C_n: rotations about the z axis by multiples of 360/n degrees, n of at least 1."""
+    """C_n: rotations about the z axis by multiples of 360/n degrees, n of at least 1.
+
+    Examples:
+        >>> cyclic_about_z(2).matrices.trace(axis1=1, axis2=2).round(6).tolist()  # 1 + 2 cos of the angle
+        [3.0, -1.0]
+    """
     return _group(f"c{order}_z", Rotation.create_group(f"C{order}").as_matrix())
 
 
 def octahedral() -> FiniteGroup:
-    """The 24 rotations that map a cube with faces across the axes to itself: signed permutation matrices."""
+    """The 24 rotations that map a cube with faces across the axes to itself: signed permutation matrices.
+
+    Examples:
+        >>> from collections import Counter
+        >>> traces = octahedral().matrices.trace(axis1=1, axis2=2).round().astype(int)
+        >>> sorted(Counter(traces.tolist()).items())  # 1 + 2 cos: 9 half turns, 8 of 120 degrees, 6 of 90, the identity
+        [(-1, 9), (0, 8), (1, 6), (3, 1)]
+    """
     matrices = list(Rotation.create_group("O").as_matrix().round() + 0.0)  # no -0
     matrices.sort(key=_permutation_and_signs)
     return _group("octahedral", np.stack(matrices))
 
 
 def icosahedral() -> FiniteGroup:
-    """The 60 rotations of an icosahedron that has 2-fold axes along x, y and z."""
+    """The 60 rotations of an icosahedron that has 2-fold axes along x, y and z.
+
+    Examples:
+        >>> from collections import Counter
+        >>> traces = icosahedral().matrices.trace(axis1=1, axis2=2).round(2)
+        >>> sorted(Counter(traces.tolist()).items())  # 15 half turns, 12 + 12 of 144 and 72 degrees, 20 of 120
+        [(-1.0, 15), (-0.62, 12), (0.0, 20), (1.62, 12), (3.0, 1)]
+    """
     golden = (1 + math.sqrt(5)) / 2
     units = [np.eye(4)[i] for i in range(4)]
     halves = [np.array(signs) / 2 for signs in itertools.product((1.0, -1.0), repeat=4)]

@@ -20,7 +20,16 @@ from eqntk_cli.groups.quadrature import Quadrature, gauss_quadrature
 
 @dataclass(frozen=True)
 class SO3(Group):
-    """The rotation group of space."""
+    """The rotation group of space.
+
+    Examples:
+        >>> from eqntk_cli.domains.sphere import Sphere
+        >>> group = SO3()
+        >>> group.acts_on(Sphere(bandlimit=4, channels=1))
+        True
+        >>> [rule.nodes for _, rule in zip(range(3), group.rules(2))]
+        [18, 75, 196]
+    """
 
     finite: ClassVar[bool] = False
 

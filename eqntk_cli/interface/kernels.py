@@ -56,7 +56,7 @@ def kernel(
         DataError: arrays that are no samples.
         NumericalError: an entry is not finite.
 
-    Example:
+    Examples:
         >>> import numpy as np, eqntk_cli
         >>> x = np.random.default_rng(0).normal(size=(5, 4, 4, 1))
         >>> block = eqntk_cli.kernel(x, group="c4", hidden_layers=1, W_std=[1.3, 1.1], b_std=[0.2, 0.1])
@@ -84,6 +84,15 @@ class Prediction:
         mean: mu_t(x).
         covariance: S_t(x, x') over the initialisations, None where it was not asked for.
         spectrum: condition_number, lambda_max, lambda_min, stability_limit, resolution and ridge of the kernel.
+
+    Examples:
+        >>> import numpy as np, eqntk_cli
+        >>> one = eqntk_cli.kernel(np.ones((1, 1, 1, 1)), hidden_layers=0, W_std=1.0, b_std=0.0)  # T = 1
+        >>> told = eqntk_cli.predict(one, one, np.array([3.0]), test=one, time=[0, np.log(2), np.inf])
+        >>> told.mean[:, 0, 0].round(9).tolist()  # 3 (1 - exp(-t))
+        [0.0, 1.5, 3.0]
+        >>> told.covariance[:, 0, 0].round(9).tolist()  # exp(-2t)
+        [1.0, 0.25, 0.0]
     """
 
     times: Float[np.ndarray, " time"]
@@ -126,7 +135,7 @@ def predict(
         DataError: matrices that do not belong together.
         NumericalError: an unstable step size, or a kernel too singular for the time.
 
-    Example:
+    Examples:
         >>> import numpy as np, eqntk_cli
         >>> x = np.random.default_rng(0).normal(size=(6, 3, 3, 1))
         >>> train, cross = eqntk_cli.kernel(x[:4], group="c4"), eqntk_cli.kernel(x[4:], x[:4], group="c4")

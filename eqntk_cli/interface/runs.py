@@ -39,7 +39,7 @@ def train(*settings: str, out: str | Path | None = None, config_dir: str | None 
         ConfigError: settings that cannot be run.
         DataError, StorageError, NumericalError: what comes up on the way.
 
-    Example:
+    Examples:
         >>> import eqntk_cli
         >>> words = ["dataset=digits", "dataset.n_train=6", "dataset.n_test=3", "dataset.n_ood=0", "group=c4"]
         >>> run = eqntk_cli.train(*words, "model=ntk", "tracking=disabled", out="kernel")
@@ -88,6 +88,13 @@ def sweep(
     Raises:
         ConfigError: settings that cannot be run, of any of the runs; nothing was begun then.
         UserError: the first error of a run, with its folder; the other runs are there.
+
+    Examples:
+        >>> import eqntk_cli
+        >>> words = ["dataset=digits", "dataset.n_test=8", "dataset.n_ood=0", "model=ntk", "tracking=disabled"]
+        >>> folder = eqntk_cli.sweep(*words, "architecture.hidden_layers=0", "dataset.n_train=4,8", out="curves")
+        >>> len(list(folder.glob("*/record.json")))
+        2
     """
     from eqntk_cli.sweeps.launch import launch
 
@@ -120,6 +127,14 @@ def compare(
 
     Raises:
         StorageError, DataError, ConfigError: runs that cannot be read or compared.
+
+    Examples:
+        >>> import eqntk_cli
+        >>> words = ["dataset=digits", "dataset.n_test=8", "dataset.n_ood=0", "model=ntk", "tracking=disabled"]
+        >>> folder = eqntk_cli.sweep(*words, "architecture.hidden_layers=0", "dataset.n_train=4,8", out="two")
+        >>> analysis = eqntk_cli.compare(folder)
+        >>> analysis.first_line[:31], analysis.pairs
+        ('Learning curves of 2 kernels on', ())
     """
     from eqntk_cli.report.analysis import analyse
     from eqntk_cli.report.page.export import write_report
@@ -139,6 +154,17 @@ def open_run(folder: str | Path) -> xarray.Dataset:
 
     Raises:
         StorageError: the folder holds no run, or one that is damaged or has no predictions yet.
+
+    Examples:
+        >>> import eqntk_cli
+        >>> words = ["dataset=digits", "dataset.n_train=6", "dataset.n_test=3", "dataset.n_ood=0", "model=ntk"]
+        >>> run = eqntk_cli.train(*words, "architecture.hidden_layers=0", "tracking=disabled", out="opened")
+        >>> data = eqntk_cli.open_run(run)
+        >>> data["mean"].dims, data.attrs["state"]
+        (('kernel', 'step', 'sample', 'output'), 'done')
+        >>> test = data["mean"].isel(sample=data["split"].values == "test")
+        >>> float(abs(test.isel(step=0)).max())  # the mean starts at zero
+        0.0
     """
     path = Path(folder)
     record = read_record(path)

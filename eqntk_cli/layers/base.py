@@ -18,6 +18,16 @@ class Layer(nn.Module):
 
     A kernel follows pairs of sites: the first says how much memory that takes, the second that a recursion is needed
     which follows the covariance of a sample with itself, too.
+
+    Examples:
+        >>> import jax.numpy as jnp
+        >>> from eqntk_cli.layers.pooling import Pool
+        >>> from eqntk_cli.recursion.state import Pooled
+        >>> layer, features = Pool(), jnp.array([[[1.0], [3.0]]])
+        >>> layer(features).tolist()
+        [[[2.0]]]
+        >>> layer.kernel(Pooled(jnp.eye(2), jnp.eye(2))).nngp.tolist()  # a single site: nothing to average
+        [[1.0, 0.0], [0.0, 1.0]]
     """
 
     @abstractmethod

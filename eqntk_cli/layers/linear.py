@@ -22,6 +22,15 @@ class Linear(Layer):
 
     `support` says what each output site reads, `features` is the number of output channels (finite width only),
     `W_std` and `b_std` are the standard deviations of weight times sqrt(fan_in) and of bias.
+
+    Examples:
+        >>> import jax.numpy as jnp
+        >>> from eqntk_cli.domains.support import everywhere
+        >>> from eqntk_cli.recursion.table import InputState
+        >>> x = jnp.array([[[1.0], [3.0]]])  # one sample with two sites
+        >>> state = Linear(everywhere(2), features=8, W_std=2.0, b_std=0.5).kernel(InputState(x, x))
+        >>> round(state.nngp.item(), 5)  # 2^2 (1 + 9) / 2 + 0.5^2
+        20.25
     """
 
     support: Support
@@ -60,5 +69,10 @@ class Linear(Layer):
 
 
 def weight_scale(W_std: float, fan_in: int) -> float:
-    """The factor in front of standard normal weights: the one expression of gain and fan-in."""
+    """The factor in front of standard normal weights: the one expression of gain and fan-in.
+
+    Examples:
+        >>> weight_scale(2.0, 16)
+        0.5
+    """
     return W_std / math.sqrt(fan_in)

@@ -23,7 +23,19 @@ _NAME = "layers_{}"  # of the parameters of a layer by its place: flax's, from t
 
 
 class Network(Protocol):
-    """What trains, and what is compared with the recursion; the output is one vector per sample."""
+    """What trains, and what is compared with the recursion; the output is one vector per sample.
+
+    Examples:
+        >>> from eqntk_cli.architectures.registry import get_architecture
+        >>> from eqntk_cli.config.schema import ArchitectureConfig
+        >>> from eqntk_cli.domains.pixels import PixelGrid
+        >>> domain, x = PixelGrid(2, 2, 1), jnp.ones((1, 2, 2, 1))
+        >>> network = get_architecture(ArchitectureConfig("mlp"), 2).plain_network(domain, width=8, outputs=1)
+        >>> params = network.init(jax.random.key(0), x)
+        >>> mirrored = network.signed(params, jnp.array(-1.0))
+        >>> (network.apply(params, x) + network.apply(mirrored, x)).tolist()
+        [[0.0]]
+    """
 
     def init(self, key: Array, x: Samples) -> Params:
         """Parameters drawn from N(0, 1); `x` gives shape and precision, one sample is enough."""
@@ -32,7 +44,7 @@ class Network(Protocol):
         """The finite network."""
 
     def signed(self, params: Params, sign: Array) -> Params:
-        """The parameters with weights and bias of the read-out times `sign`; the output f is then sign * f."""
+        """The parameters with weights and bias of the read-out times `sign` (a number); the output is then sign * f."""
 
 
 class _Modules(nn.Module):
@@ -47,7 +59,21 @@ class _Modules(nn.Module):
 
 
 class Sequential:
-    """Layers on the signals of a domain."""
+    """Layers on the signals of a domain.
+
+    Examples:
+        >>> from eqntk_cli.domains.pixels import PixelGrid
+        >>> from eqntk_cli.domains.support import everywhere
+        >>> from eqntk_cli.layers.linear import Linear
+        >>> from eqntk_cli.recursion.table import InputState
+        >>> domain, x = PixelGrid(1, 2, 1), jnp.array([[[[1.0], [3.0]]]])
+        >>> network = Sequential(domain, (Linear(everywhere(2), features=1, W_std=1.0, b_std=0.0),))
+        >>> network.apply(network.init(jax.random.key(0), x), x).shape
+        (1, 1)
+        >>> sites = domain.sites(x)
+        >>> round(network.kernel(InputState(sites, sites)).nngp.item(), 5)  # (1 + 9) / 2
+        5.0
+    """
 
     def __init__(self, domain: Domain, layers: tuple[Layer, ...]) -> None:
         self.domain = domain
@@ -64,7 +90,7 @@ class Sequential:
         return output[:, 0, :]
 
     def signed(self, params: Params, sign: Array) -> Params:
-        """The parameters with weights and bias of the read-out, the last layer that has any, times `sign`."""
+        """The parameters with weights and bias of the read-out (the last layer that has any) times `sign`."""
         readout = [name for name in map(_NAME.format, range(len(self.layers))) if name in params][-1]
         return params | {readout: jax.tree.map(lambda leaf: leaf * sign.astype(leaf.dtype), params[readout])}
 
@@ -80,6 +106,18 @@ class SumOverAtoms:
 
     `atom` is the network on the signal of one atom, shared by all atoms, or (`per_atom`) with parameters of its own for
     every atom index, which is what the published code does and is not invariant under a permutation of atoms.
+
+    Examples:
+        >>> from eqntk_cli.domains.sphere import Sphere
+        >>> from eqntk_cli.domains.support import everywhere
+        >>> from eqntk_cli.layers.linear import Linear
+        >>> atom = Sequential(Sphere(1, 1), (Linear(everywhere(1), features=1, W_std=1.0, b_std=0.0),))
+        >>> network = SumOverAtoms(atom, per_atom=False)
+        >>> two = AtomSignals(jnp.ones((1, 3, 1, 1)), jnp.array([[1.0, 1.0, 0.0]]))  # two equal atoms, and padding
+        >>> one = AtomSignals(jnp.ones((1, 3, 1, 1)), jnp.array([[1.0, 0.0, 0.0]]))
+        >>> params = network.init(jax.random.key(0), two)
+        >>> (network.apply(params, two) / network.apply(params, one)).item()
+        2.0
     """
 
     def __init__(self, atom: Sequential, per_atom: bool) -> None:
@@ -105,5 +143,5 @@ class SumOverAtoms:
         return jnp.einsum("ma,mao->mo", mask.astype(outputs.dtype), outputs)
 
     def signed(self, params: Params, sign: Array) -> Params:
-        """The parameters with the read-out of every atom's network times `sign`."""
+        """The parameters with the read-out of every atom's network times `sign` (a number)."""
         return self.atom.signed(params, sign)

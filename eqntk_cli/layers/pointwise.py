@@ -8,7 +8,14 @@ from eqntk_cli.recursion.state import State
 
 
 class Nonlinear(Layer):
-    """sigma(x) pointwise; K <- E[s s'], T <- T E[sdot sdot']."""
+    """sigma(x) pointwise; K <- E[s s'], T <- T E[sdot sdot'].
+
+    Examples:
+        >>> import jax.numpy as jnp
+        >>> from eqntk_cli.recursion.activations.registry import get_activation
+        >>> Nonlinear(get_activation("abs"))(jnp.array([[[-1.0, 2.0]]])).tolist()
+        [[[1.0, 2.0]]]
+    """
 
     activation: Activation
 
@@ -25,6 +32,16 @@ class Residual(Layer):
     """N = x + branch(x); K <- K + K_branch, T <- T + T_branch.
 
     The branch ends in a linear layer with weights of its own, which have mean zero: no cross terms are left.
+
+    Examples:
+        >>> import jax.numpy as jnp
+        >>> from eqntk_cli.domains.support import pointwise
+        >>> from eqntk_cli.layers.linear import Linear
+        >>> from eqntk_cli.recursion.table import InputState
+        >>> linear, x = Linear(pointwise(1), features=8, W_std=1.0, b_std=0.0), jnp.ones((1, 1, 1))
+        >>> state = Residual((linear,)).kernel(linear.kernel(InputState(x, x)))
+        >>> state.nngp.item(), state.ntk.item()  # K + K, and T + (K + T) with T = K = 1
+        (2.0, 3.0)
     """
 
     branch: tuple[Layer, ...]

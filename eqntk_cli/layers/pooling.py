@@ -17,7 +17,12 @@ from eqntk_cli.recursion.state import State
 
 
 class Pool(Layer):
-    """N = mean over sites of F; K <- mean over pairs of sites, and T likewise."""
+    """N = mean over sites of F; K <- mean over pairs of sites, and T likewise.
+
+    Examples:
+        >>> Pool()(jnp.array([[[1.0], [2.0], [6.0]]])).tolist()
+        [[[3.0]]]
+    """
 
     def __call__(self, x: Float[Array, "sample site channel"]) -> Float[Array, "sample 1 channel"]:
         """The finite layer."""
@@ -29,7 +34,12 @@ class Pool(Layer):
 
 
 class NodePool(Layer):
-    """N = sum_q w_q F(u_q), the mean over SO(3); K <- sum_qq' w_q w_q' K(u_q, u_q'), and T likewise."""
+    """N = sum_q w_q F(u_q), the mean over SO(3); K <- sum_qq' w_q w_q' K(u_q, u_q'), and T likewise.
+
+    Examples:
+        >>> NodePool(np.array([0.25, 0.75]))(jnp.array([[[1.0], [3.0]]])).tolist()
+        [[[2.5]]]
+    """
 
     weights: Float[np.ndarray, " node"]
 
@@ -43,7 +53,13 @@ class NodePool(Layer):
 
 
 class AveragePool(Layer):
-    """Mean over the taps of `support`, the input sites in the window of each output site. No parameters."""
+    """Mean over the taps of `support`, the input sites in the window of each output site. No parameters.
+
+    Examples:
+        >>> windows = Support(np.array([[0, 1], [2, 3]]))
+        >>> AveragePool(windows)(jnp.array([[[1.0], [3.0], [5.0], [9.0]]])).tolist()
+        [[[2.0], [7.0]]]
+    """
 
     support: Support
 

@@ -28,7 +28,15 @@ from eqntk_cli.recursion.state import State
 
 
 class RotatedCopies(Layer):
-    """f -> (rho(g^-1) f) for the rotations g of a finite group, or of the nodes of a quadrature. No parameters."""
+    """f -> (rho(g^-1) f) for the rotations g of a finite group, or of the nodes of a quadrature. No parameters.
+
+    Examples:
+        >>> from eqntk_cli.groups.rotations import octahedral
+        >>> x = jnp.asarray(np.random.default_rng(0).normal(size=(1, 4, 1)))
+        >>> copies = RotatedCopies(octahedral().matrices)(x)
+        >>> copies.shape, bool(jnp.allclose(copies[..., 0], x[:, 0]))  # no rotation changes the mean, l = 0
+        ((1, 24, 4), True)
+    """
 
     rotations: Float[np.ndarray, "element 3 3"]
 
@@ -44,7 +52,18 @@ class RotatedCopies(Layer):
 
 
 class BandLimit(Layer):
-    """F <- P F; K <- P K and T <- P T as functions of the relative rotation. No parameters."""
+    """F <- P F; K <- P K and T <- P T as functions of the relative rotation. No parameters.
+
+    Examples:
+        >>> from eqntk_cli.groups.quadrature import gauss_quadrature
+        >>> rule = gauss_quadrature(4)
+        >>> layer = BandLimit(Projection.of(rule, bandlimit=2))
+        >>> entries = jnp.asarray(rule.rotations[:, 0])[None]  # degree 1: kept as they are
+        >>> bool(jnp.allclose(layer(entries), entries, atol=1e-5))
+        True
+        >>> bool(jnp.allclose(layer(entries**2), 1 / 3, atol=1e-5))  # degree 2: only the mean is left
+        True
+    """
 
     projection: Projection
 
@@ -58,7 +77,17 @@ class BandLimit(Layer):
 
 
 class FourierGroupConv(Layer):
-    """From features on the nodes to features on the nodes; includes the projection on l < `bandlimit`."""
+    """From features on the nodes to features on the nodes; includes the projection on l < `bandlimit`.
+
+    Examples:
+        >>> import jax
+        >>> from eqntk_cli.groups.quadrature import gauss_quadrature
+        >>> rule = gauss_quadrature(2)
+        >>> layer = FourierGroupConv(Projection.of(rule, 2), bandlimit=2, features=3, W_std=1.0, b_std=0.0)
+        >>> params = layer.init(jax.random.key(0), jnp.ones((1, rule.nodes, 1)))["params"]
+        >>> [params[name].shape for name in ("weight0", "weight1")]  # a matrix in (m, n) of every degree
+        [(1, 1, 1, 3), (3, 3, 1, 3)]
+    """
 
     projection: Projection
     bandlimit: int

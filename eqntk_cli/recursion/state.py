@@ -33,7 +33,15 @@ _NEAR = 1e-4  # squared distance of two inputs, relative to their squares, below
 
 
 class State:
-    """What a layer may do to a block of pairs of samples; each form of the recursion offers what it can follow."""
+    """What a layer may do to a block of pairs of samples; each form of the recursion offers what it can follow.
+
+    Examples:
+        >>> from eqntk_cli.domains.support import pointwise
+        >>> before = Pooled(nngp=jnp.array([[2.0]]), ntk=jnp.array([[3.0]]))
+        >>> after = before.linear(pointwise(1), weight_variance=4.0, bias_variance=0.25)
+        >>> after.nngp.item(), after.ntk.item()  # 4 K + 0.25, and that + 4 T
+        (8.25, 20.25)
+    """
 
     def linear(self, support: Support, weight_variance: float, bias_variance: float) -> "State":
         """A dense layer, convolution, lifting or group convolution with these taps."""
@@ -70,7 +78,13 @@ class State:
 
 @dataclass(frozen=True)
 class Pooled(State):
-    """K and T when all sites are averaged: what is left is the read-out."""
+    """K and T when all sites are averaged: what is left is the read-out.
+
+    Examples:
+        >>> one = Pooled(jnp.array([[2.0]]), jnp.array([[3.0]]))
+        >>> one.pool() is one
+        True
+    """
 
     nngp: Float[Array, "sample1 sample2"]
     ntk: Float[Array, "sample1 sample2"]
@@ -88,7 +102,17 @@ class Pooled(State):
 
 @dataclass(frozen=True)
 class KernelState(State, ABC):
-    """NNGP, NTK and variances of a block of pairs behind the first linear layer, in one layout of the sites."""
+    """NNGP, NTK and variances of a block of pairs behind the first linear layer, in one layout of the sites.
+
+    Examples:
+        >>> from eqntk_cli.domains.support import everywhere
+        >>> from eqntk_cli.recursion.activations.registry import get_activation
+        >>> from eqntk_cli.recursion.table import InputState
+        >>> x = jnp.array([[[1.0], [3.0]]])
+        >>> state = InputState(x, x).linear(everywhere(2), 1.0, 0.0).activate(get_activation("relu"))
+        >>> round(state.nngp.item(), 5), round(state.ntk.item(), 5)  # 5 E[relu^2], and 5 E[relu'^2]
+        (2.5, 2.5)
+    """
 
     nngp: Float[Array, "..."]
     ntk: Float[Array, "..."]

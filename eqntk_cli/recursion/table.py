@@ -25,7 +25,15 @@ from eqntk_cli.recursion.state import NearState, Pooled, State, refined_distance
 
 @dataclass(frozen=True)
 class TableState(NearState):
-    """K, T and D over all pairs of sites, (sample1, sample2, site, site'); the variances over single sites."""
+    """K, T and D over all pairs of sites, (sample1, sample2, site, site'); the variances over single sites.
+
+    Examples:
+        >>> from eqntk_cli.domains.support import pointwise
+        >>> x = jnp.array([[[1.0], [3.0]]])
+        >>> state = InputState(x, x).linear(pointwise(2), weight_variance=1.0, bias_variance=0.0)
+        >>> state.nngp[0, 0].tolist(), state.pool().nngp.item()  # all pairs of sites, and their mean
+        ([[1.0, 3.0], [3.0, 9.0]], 4.0)
+    """
 
     def averaged(self, support: Support) -> Self:
         """Mean over the taps."""
@@ -60,7 +68,14 @@ class TableState(NearState):
 
 @dataclass(frozen=True)
 class InputState(State):
-    """Two blocks of samples before the first linear layer: features with sites, and T = 0."""
+    """Two blocks of samples before the first linear layer: features with sites, and T = 0.
+
+    Examples:
+        >>> from eqntk_cli.domains.support import everywhere
+        >>> x = jnp.array([[[1.0], [3.0]]])
+        >>> InputState(x, x).linear(everywhere(2), weight_variance=1.0, bias_variance=0.0).nngp.tolist()
+        [[[[5.0]]]]
+    """
 
     features1: Float[Array, "sample1 site channel"]
     features2: Float[Array, "sample2 site channel"]

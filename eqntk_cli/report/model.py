@@ -17,7 +17,12 @@ SCHEMA = 2  # of report.json; raised when a field changes its meaning or goes
 
 
 class Outcome(StrEnum):
-    """The three answers that an experiment can give."""
+    """The three answers that an experiment can give.
+
+    Examples:
+        >>> [str(outcome) for outcome in Outcome]
+        ['equivalent', 'different', 'undecided']
+    """
 
     EQUIVALENT = "equivalent"
     DIFFERENT = "different"

@@ -21,6 +21,12 @@ def encode(
 
     Raises:
         DataError: a label outside the classes, or a wrong number of label columns.
+
+    Examples:
+        >>> from eqntk_cli.targets.task import MULTI_CLASS
+        >>> targets, names, scale = encode(np.array([[0], [3]]), MULTI_CLASS, ("a", "b", "c", "d"), "one_hot_centred")
+        >>> targets.tolist(), scale.mean
+        ([[0.75, -0.25, -0.25, -0.25], [-0.25, -0.25, -0.25, 0.75]], 0.25)
     """
     columns, legal = task.label_columns(len(label_names)), task.label_range(len(label_names))
     if labels.ndim != 2 or labels.shape[1] != columns:

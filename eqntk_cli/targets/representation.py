@@ -23,7 +23,12 @@ from eqntk_cli.targets.scale import TargetScale
 
 
 class Representation(Protocol):
-    """The action of a group on targets."""
+    """The action of a group on targets.
+
+    Examples:
+        >>> INVARIANT.standard("energy", "eV", np.array([[1.0], [3.0]]))
+        TargetScale(name='energy', unit='eV', mean=2.0, scale=1.0)
+    """
 
     def moved(
         self, targets: Float[Any, "sample output"], matrices: Float[Any, "*row copy d d"]
@@ -48,7 +53,13 @@ _LEAST_SHARE = 0.1  # of the common deviation: an output that scatters less woul
 
 @dataclass(frozen=True)
 class Invariant:
-    """rho_y(g) = 1: every copy of a sample has its target."""
+    """rho_y(g) = 1: every copy of a sample has its target.
+
+    Examples:
+        >>> from eqntk_cli.groups.planar import cyclic
+        >>> Invariant().moved(np.array([[1.0], [3.0]]), cyclic(2).matrices).tolist()
+        [[[1.0], [1.0]], [[3.0], [3.0]]]
+    """
 
     def moved(
         self, targets: Float[Any, "sample output"], matrices: Float[Any, "*row copy d d"]

@@ -13,6 +13,14 @@ class TargetScale:
 
     For a regression the physical value has `unit` (for example meV); for a classification it is the indicator
     of a class, 0 or 1, whatever the encoding was.
+
+    Examples:
+        >>> import numpy as np
+        >>> energy = TargetScale("energy", "eV", mean=-10.0, scale=2.0)
+        >>> energy.encoded(np.array([-8.0])).tolist(), energy.physical(np.array([1.0])).tolist()
+        ([1.0], [-8.0])
+        >>> energy.difference(np.array([1.0])).tolist()  # the mean drops out
+        [2.0]
     """
 
     name: str

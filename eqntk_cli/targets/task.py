@@ -27,6 +27,12 @@ class Task:
     `thresholds`: every score is a yes-or-no question, answered at 1/2; else the largest score decides.
     `label_per_class`: a sample has a label 0 or 1 for every class; else one label, the class.
     In all methods `scale` leads from what networks see to indicators, or to physical values.
+
+    Examples:
+        >>> task, scale = Task.of("binary-class"), TargetScale("class indicator")
+        >>> scores, labels = np.array([[0.1], [0.6], [0.4], [0.9]]), np.array([[0], [0], [1], [1]])
+        >>> task.metrics(scores, labels.astype(float), labels, scale)  # two of four right; 3 of 4 pairs in order
+        {'acc': 0.5, 'auc': 0.75}
     """
 
     name: str
@@ -130,7 +136,12 @@ TASKS = (REGRESSION, MULTI_CLASS, BINARY, MULTI_LABEL, ORDINAL)
 
 
 def squared_loss(prediction: Float[np.ndarray, "sample output"], target: Float[np.ndarray, "sample output"]) -> float:
-    """1/(2N) sum_i |f(x_i) - y_i|^2 over samples i and outputs; NaN where a target is unknown."""
+    """1/(2N) sum_i |f(x_i) - y_i|^2 over samples i and outputs; NaN where a target is unknown.
+
+    Examples:
+        >>> squared_loss(np.array([[1.0], [2.0]]), np.array([[0.0], [0.0]]))  # (1 + 4) / 4
+        1.25
+    """
     return float(np.sum(np.square(prediction - target)) / (2 * max(1, len(target))))
 
 
@@ -139,6 +150,10 @@ def area_under_curve(truth: Bool[np.ndarray, " sample"], score: Float[np.ndarray
 
     Equal to scikit-learn's roc_auc_score, whose import takes seconds and which is asked thousands of times where
     standard errors are bootstrapped.
+
+    Examples:
+        >>> area_under_curve(np.array([False, True, False, True]), np.array([0.1, 0.2, 0.3, 0.4]))
+        0.75
     """
     inside, outside = score[truth], np.sort(score[~truth])
     if len(inside) == 0 or len(outside) == 0:

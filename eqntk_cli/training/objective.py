@@ -15,7 +15,16 @@ from jaxtyping import Array, Float
 
 @dataclass(frozen=True)
 class Objective:
-    """The loss of a batch; `loss` is mse or cross_entropy, `output_scale` is alpha."""
+    """The loss of a batch; `loss` is mse or cross_entropy, `output_scale` is alpha.
+
+    Examples:
+        >>> mse = Objective("mse")
+        >>> mse.value(jnp.array([[1.0], [2.0]]), jnp.array([[0.0], [0.0]])).item()  # (1 + 4) / 4
+        1.25
+        >>> lazy = Objective("mse", output_scale=10.0, centred=True)
+        >>> lazy.prediction(jnp.array([[1.5]]), jnp.array([[1.0]])).item()  # alpha (f - f_0)
+        5.0
+    """
 
     loss: str
     output_scale: float = 1.0

@@ -20,6 +20,12 @@ def record_steps(training: TrainingConfig, points: int = 12) -> tuple[int, ...]:
 
     Raises:
         ConfigError: if a step asked for is not between 0 and training.steps.
+
+    Examples:
+        >>> record_steps(TrainingConfig(steps=100), points=3)
+        (0, 1, 10, 100)
+        >>> record_steps(TrainingConfig(steps=9, record_steps=[5, 2]))
+        (0, 2, 5)
     """
     if training.record_steps is None:
         spaced = np.unique(np.round(np.geomspace(1, training.steps, points)).astype(int))
@@ -35,7 +41,14 @@ _BATCHES = 30_000  # the stream of mini-batches, apart from those of members and
 
 @dataclass(frozen=True)
 class Batches:
-    """Full batch (`size` None) or mini-batches of `size` of the `samples` originals, each with its whole orbit."""
+    """Full batch (`size` None) or mini-batches of `size` of the `samples` originals, each with its whole orbit.
+
+    Examples:
+        >>> batches = Batches(samples=6, size=2, seed=0)
+        >>> epoch = np.concatenate([batches.originals(step) for step in range(3)])
+        >>> sorted(epoch.tolist())  # every original once
+        [0, 1, 2, 3, 4, 5]
+    """
 
     samples: int
     size: int | None

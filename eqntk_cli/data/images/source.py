@@ -15,6 +15,12 @@ class ImageSource(Protocol):
         label_names: one name per class (per label of a multi-label set, per number of a regression).
         sizes: the number of images per split, keys "train" and "test".
         notes: sentences for the record of the run.
+
+    Examples:
+        >>> from eqntk_cli.data.sources.digits import Digits
+        >>> images, labels = Digits(split_seed=0).read("test", np.arange(5))
+        >>> images.shape, labels.shape, float(images.min()), float(images.max())
+        ((5, 8, 8, 1), (5, 1), 0.0, 1.0)
     """
 
     name: str

@@ -9,7 +9,13 @@ from jaxtyping import Float, Int
 
 @dataclass(frozen=True, eq=False)
 class Molecule:
-    """One molecule: atomic numbers, positions in Angstrom, and properties in the units of its file."""
+    """One molecule: atomic numbers, positions in Angstrom, and properties in the units of its file.
+
+    Examples:
+        >>> bond = Molecule("H2", np.array([1, 1]), np.array([[0, 0, 0], [0, 0, 0.74]]), {"energy": -31.7})
+        >>> len(bond.numbers), bond.properties["energy"]
+        (2, -31.7)
+    """
 
     name: str
     numbers: Int[np.ndarray, " atom"]
@@ -24,6 +30,11 @@ class Target:
     `factor` times the stored value is the value in `unit`, the unit of all reports. `atomic` holds the same property
     of a free atom per element, in stored units, for properties that add up over atoms (None: it does not).
     `difference_of`: not stored itself, but that property minus its sum over free atoms.
+
+    Examples:
+        >>> gap = Target("gap", unit="meV", factor=27211.386)  # stored in Hartree
+        >>> round(0.1 * gap.factor), gap.unit
+        (2721, 'meV')
     """
 
     name: str
@@ -44,6 +55,13 @@ class MoleculeSource(Protocol):
         size: the number of molecules.
         notes: sentences for the record of the run.
         groups: a number per molecule; those of one number stand on one side of the split. None: all are free.
+
+    Examples:
+        >>> from eqntk_cli.config.schema import DatasetConfig
+        >>> from eqntk_cli.data.sources.molecules import open_source
+        >>> source = open_source(DatasetConfig("molecules", "molecules"))
+        >>> [molecule.name for molecule in source.read(np.arange(2))]
+        ['LiH', 'BeH']
     """
 
     name: str

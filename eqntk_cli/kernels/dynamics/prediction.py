@@ -38,6 +38,15 @@ class InfiniteEnsemble:
         targets: Y.
         kernel: "ntk" or "nngp", the kernel that drives the training.
         target_noise: variance s^2 of independent noise on each member's targets.
+
+    Examples:
+        >>> one = KernelBlock(nngp=np.array([[2.0]]), ntk=np.array([[1.0]]))  # one sample, with the target 3
+        >>> ensemble = fit(one, np.array([[3.0]]))
+        >>> times = Schedule((0.0, np.log(2), np.inf))
+        >>> ensemble.mean(one, times)[:, 0, 0].round(12).tolist()  # 3 (1 - exp(-t))
+        [0.0, 1.5, 3.0]
+        >>> ensemble.variance(one, np.array([2.0]), times)[:, 0].round(12).tolist()  # 2 exp(-2t)
+        [2.0, 0.5, 0.0]
     """
 
     spectrum: Spectrum
@@ -154,6 +163,12 @@ def fit(
         ConfigError: unknown kernel, negative ridge or noise.
         DataError: shapes that do not fit, a kernel that is not symmetric, targets that are not finite.
         NumericalError: see `spectrum.decompose`.
+
+    Examples:
+        >>> rbf = np.exp(-np.subtract.outer(np.arange(3.0), np.arange(3.0)) ** 2)
+        >>> ensemble = fit(KernelBlock(rbf, rbf), np.array([[1.0], [0.0], [2.0]]))
+        >>> ensemble.mean(KernelBlock(rbf, rbf), Schedule((np.inf,)))[0, :, 0].round(9).tolist()  # interpolation
+        [1.0, 0.0, 2.0]
     """
     if kernel not in KERNELS:
         raise ConfigError(f"kernel={kernel} is not possible; expected {' | '.join(KERNELS)}.")

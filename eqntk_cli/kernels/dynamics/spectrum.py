@@ -31,6 +31,10 @@ class Schedule:
     """At which times predictions are wanted: numbers of steps of `step_size`, or times of the flow.
 
     `times` may hold infinity. `step_size` None means gradient flow, df/dt = -(T/N) (f - y).
+
+    Examples:
+        >>> Schedule((0, 10, float("inf")), step_size=0.5).clock.tolist()
+        [0.0, 5.0, inf]
     """
 
     times: tuple[float, ...]
@@ -56,7 +60,17 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Eigenvalues (ascending, ridge included) and eigenvectors (columns) of a kernel on the training set."""
+    """Eigenvalues (ascending, ridge included) and eigenvectors (columns) of a kernel on the training set.
+
+    Examples:
+        >>> spectrum = decompose(np.diag([1.0, 4.0]))
+        >>> spectrum.condition_number, spectrum.stability_limit  # 2 N / lambda_max
+        (4.0, 1.0)
+        >>> spectrum.progress(Schedule((float("inf"),))).tolist()  # 1 / lambda
+        [[1.0, 0.25]]
+        >>> spectrum.progress(Schedule((1,), step_size=0.5)).round(12).tolist()  # eta / N, whatever lambda
+        [[0.25, 0.25]]
+    """
 
     eigenvalues: Float[np.ndarray, "train"]
     eigenvectors: Float[np.ndarray, "train train"]
@@ -147,6 +161,10 @@ def decompose(
     Raises:
         ConfigError: the ridge is negative.
         NumericalError: an entry is not finite, or the eigensolver does not converge.
+
+    Examples:
+        >>> decompose(np.array([[2.0, 1.0], [1.0, 2.0]]), ridge=0.5).eigenvalues.round(12).tolist()
+        [1.5, 3.5]
     """
     _check_ridge(ridge)
     if not np.isfinite(kernel).all():
@@ -162,7 +180,12 @@ def decompose(
 
 
 def stability_limit(kernel: Float[np.ndarray, "sample sample"]) -> float:
-    """The step size 2 N / lambda_max alone, without the cost of a whole spectrum."""
+    """The step size 2 N / lambda_max alone, without the cost of a whole spectrum.
+
+    Examples:
+        >>> round(stability_limit(4 * np.eye(6)), 12)
+        3.0
+    """
     samples = len(kernel)
     symmetric = (kernel + kernel.T) / 2
     if samples <= _DENSE:

@@ -162,5 +162,7 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}; check the path.") from error
+    except DataError:  # a ValueError, too
+        raise
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} cannot be read as numbers of numpy ({error}); write it again.") from error

@@ -43,6 +43,16 @@ class Engine:
         progress: is told the pairs that are done.
         programs: where compiled programs are kept for later matrices; tiles then have sides from a short list, so
             that matrices of many sizes share few programs. None: a program serves one matrix.
+
+    Examples:
+        >>> from eqntk_cli.architectures.registry import plain_kernel
+        >>> from eqntk_cli.config.schema import ArchitectureConfig
+        >>> from eqntk_cli.domains.pixels import PixelGrid
+        >>> linear = plain_kernel(ArchitectureConfig("mlp", hidden_layers=0, W_std=1.0, b_std=0.0), PixelGrid(1, 1, 1))
+        >>> x = np.arange(40.0).reshape(40, 1, 1, 1)
+        >>> small, whole = (gram(linear, x, engine=Engine(memory=memory)) for memory in (1 << 12, None))
+        >>> bool(np.array_equal(small.ntk, whole.ntk)), float(whole.ntk[2, 3])
+        (True, 6.0)
     """
 
     memory: int | None = None
@@ -117,6 +127,14 @@ def gram(
         NumericalError: an entry is not finite.
         DeviceMemoryError: one tile does not fit in the memory of a device.
         StorageError: the disk is full, or the tiles that are there belong to another computation.
+
+    Examples:
+        >>> from eqntk_cli.architectures.registry import plain_kernel
+        >>> from eqntk_cli.config.schema import ArchitectureConfig
+        >>> from eqntk_cli.domains.pixels import PixelGrid
+        >>> linear = plain_kernel(ArchitectureConfig("mlp", hidden_layers=0, W_std=1.0, b_std=0.0), PixelGrid(1, 1, 1))
+        >>> gram(linear, np.array([1.0, 2.0, 3.0]).reshape(3, 1, 1, 1)).nngp.tolist()
+        [[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [3.0, 6.0, 9.0]]
     """
     engine = engine or Engine()
     sides = Sides.of(x1, x2, engine.precision, inverse)

@@ -13,7 +13,14 @@ from eqntk_cli.domains.samples import Samples
 
 
 class KernelBlock(NamedTuple):
-    """NNGP and NTK between two blocks of samples: jax arrays inside a compiled function, numpy arrays outside."""
+    """NNGP and NTK between two blocks of samples: jax arrays inside a compiled function, numpy arrays outside.
+
+    Examples:
+        >>> import numpy as np
+        >>> block = KernelBlock(nngp=np.eye(2), ntk=2 * np.eye(2))
+        >>> block.ntk.trace()
+        np.float64(4.0)
+    """
 
     nngp: Float[Any, "sample1 sample2"]
     ntk: Float[Any, "sample1 sample2"]
@@ -25,6 +32,16 @@ class PairKernel(ABC):
     `route` says by which recursion it is computed (collapsed, recursion or augmented); `notes` says what a
     reader must know of it (exactness that is lost, the error of a quadrature). `collapses` says whether it is the
     mean over the group of a plain kernel that is unchanged when both samples move.
+
+    Examples:
+        >>> import numpy as np
+        >>> from eqntk_cli.architectures.registry import plain_kernel
+        >>> from eqntk_cli.config.schema import ArchitectureConfig
+        >>> from eqntk_cli.domains.pixels import PixelGrid
+        >>> linear = plain_kernel(ArchitectureConfig("mlp", hidden_layers=0, W_std=1.0, b_std=0.0), PixelGrid(1, 2, 1))
+        >>> x1, x2 = np.array([[[[1.0], [3.0]]]]), np.array([[[[2.0], [0.0]]], [[[1.0], [1.0]]]])
+        >>> np.asarray(linear.block(x1, x2).ntk).round(5).tolist()  # <x, x'> / 2
+        [[1.0, 2.0]]
     """
 
     route: str

@@ -15,7 +15,20 @@ from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
 
 
 class CollapsedKernel(PairKernel):
-    """Mean over the group of the plain kernel between x and rho(u) x'."""
+    """Mean over the group of the plain kernel between x and rho(u) x'.
+
+    Examples:
+        >>> import numpy as np
+        >>> from eqntk_cli.architectures.registry import plain_kernel
+        >>> from eqntk_cli.config.schema import ArchitectureConfig
+        >>> from eqntk_cli.domains.pixels import PixelGrid
+        >>> linear = plain_kernel(ArchitectureConfig("mlp", hidden_layers=0, W_std=1.0, b_std=0.0), PixelGrid(1, 2, 1))
+        >>> from eqntk_cli.groups.planar import dihedral
+        >>> invariant = CollapsedKernel(linear, dihedral(1), PixelGrid(1, 2, 1))
+        >>> x1, x2 = np.array([[[[1.0], [3.0]]]]), np.array([[[[2.0], [0.0]]], [[[0.0], [2.0]]]])
+        >>> [np.asarray(kernel.block(x1, x2).ntk).round(5).tolist() for kernel in (linear, invariant)]
+        [[[1.0, 3.0]], [[2.0, 2.0]]]
+    """
 
     route = "collapsed"
     collapses = True

@@ -18,7 +18,20 @@ _TILE = 32  # atoms on a side
 
 
 class MoleculeKernel(PairKernel):
-    """The kernel on molecules from the kernel on atoms."""
+    """The kernel on molecules from the kernel on atoms.
+
+    Examples:
+        >>> import numpy as np
+        >>> from eqntk_cli.architectures.registry import plain_kernel
+        >>> from eqntk_cli.config.schema import ArchitectureConfig
+        >>> from eqntk_cli.domains.sphere import Sphere
+        >>> config = ArchitectureConfig("spherical_mlp", hidden_layers=0, bandlimit=1, W_std=1.0, b_std=0.0)
+        >>> kernel = MoleculeKernel(plain_kernel(config, Sphere(1, 1)))
+        >>> signals = np.full((2, 2, 1, 1), np.sqrt(4 * np.pi))  # every atom: the constant 1
+        >>> molecules = AtomSignals(signals, np.array([[1.0, 1.0], [1.0, 0.0]]))  # of two atoms, and of one
+        >>> np.asarray(kernel.block(molecules, molecules).nngp).round(5).tolist()  # a sum over all pairs of atoms
+        [[4.0, 2.0], [2.0, 1.0]]
+    """
 
     def __init__(self, atom: PairKernel, per_atom: bool = False) -> None:
         self.atom = atom

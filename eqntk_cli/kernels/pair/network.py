@@ -14,7 +14,20 @@ _ARRAYS_OF_SELF = 2  # for a tile of a single pair: K(x, x) and K(x', x'); large
 
 
 class NetworkKernel(PairKernel):
-    """The full recursion of a given network, plain or group; no array is collapsed."""
+    """The full recursion of a given network, plain or group; no array is collapsed.
+
+    Examples:
+        >>> from eqntk_cli.domains.pixels import PixelGrid
+        >>> from eqntk_cli.domains.support import everywhere
+        >>> from eqntk_cli.layers.linear import Linear
+        >>> from eqntk_cli.layers.pointwise import Nonlinear
+        >>> from eqntk_cli.recursion.activations.registry import get_activation
+        >>> first, readout = (Linear(everywhere(sites), features=1, W_std=1.0, b_std=0.0) for sites in (2, 1))
+        >>> network = Sequential(PixelGrid(1, 2, 1), (first, Nonlinear(get_activation("relu")), readout))
+        >>> block = NetworkKernel(network, "recursion").block(np.ones((1, 1, 2, 1)), np.ones((1, 1, 2, 1)))
+        >>> round(block.nngp.item(), 5), round(block.ntk.item(), 5)  # 1/2 of K = 1; and that plus 1/2 of T = 1
+        (0.5, 1.0)
+    """
 
     def __init__(self, network: Sequential, route: str, notes: tuple[str, ...] = ()) -> None:
         self.network = network

@@ -37,6 +37,18 @@ class SphericalKernel(PairKernel):
 
     `recursion` is `Network.kernel` of the plain network or of any corresponding group network: on the relative
     rotation they are the same.
+
+    Examples:
+        >>> from eqntk_cli.architectures.registry import pair_kernel
+        >>> from eqntk_cli.config.schema import ArchitectureConfig
+        >>> from eqntk_cli.domains.sphere import Sphere
+        >>> from eqntk_cli.groups.rotations import octahedral
+        >>> config, domain = ArchitectureConfig("spherical_mlp", hidden_layers=1, bandlimit=2), Sphere(2, 1)
+        >>> kernel = pair_kernel(config, octahedral(), domain)
+        >>> x = np.random.default_rng(0).normal(size=(1, 4, 1))
+        >>> turned = octahedral().orbit(domain, x)[0]  # all 24 copies
+        >>> float(np.ptp(kernel.block(x, turned).ntk)) < 1e-5
+        True
     """
 
     def __init__(
@@ -72,7 +84,7 @@ class SphericalKernel(PairKernel):
         return jax.lax.scan(add_step, KernelBlock(zero, zero), steps)[0]
 
     def bytes_per_pair(self, x1: Array, x2: Array) -> int:
-        """The products of coefficients twice over, and the arrays of a step of the fewest nodes."""
+        """The products of coefficients (l, m, n) twice over, and the arrays of a step of the fewest nodes."""
         del x2
         return (2 * self._wigner.shape[1] + 8 * _FEWEST_NODES) * np.dtype(x1.dtype).itemsize
 

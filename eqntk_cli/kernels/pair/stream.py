@@ -12,7 +12,20 @@ _ARRAYS = 16  # images that are alive at once for one pair: K and T with their h
 
 
 class StreamKernel(PairKernel):
-    """Memory per pair of images is proportional to the image, not to its square."""
+    """Memory per pair of images is proportional to the image, not to its square.
+
+    Examples:
+        >>> from eqntk_cli.architectures.registry import get_architecture
+        >>> from eqntk_cli.config.schema import ArchitectureConfig
+        >>> from eqntk_cli.domains.pixels import PixelGrid
+        >>> from eqntk_cli.kernels.pair.network import NetworkKernel
+        >>> cnn = get_architecture(ArchitectureConfig("cnn", hidden_layers=1), 2)
+        >>> network = cnn.plain_network(PixelGrid(4, 4, 1), width=1, outputs=1)
+        >>> x = np.random.default_rng(0).normal(size=(2, 4, 4, 1))
+        >>> fast, full = StreamKernel(network).block(x, x), NetworkKernel(network, "recursion").block(x, x)
+        >>> bool(np.allclose(fast.ntk, full.ntk, rtol=1e-4))
+        True
+    """
 
     route = "collapsed"
 

@@ -17,7 +17,14 @@ from eqntk_cli.recursion.arc import arcsin
 
 @dataclass(frozen=True)
 class Erf(Activation):
-    """The error function."""
+    """The error function.
+
+    Examples:
+        >>> import numpy as np
+        >>> value = Erf().diagonal(jnp.array(1.0)).value  # 2/pi arcsin(2/3)
+        >>> round(float(np.sin(np.pi / 2 * value)), 5)
+        0.66667
+    """
 
     name: str = "erf"
 

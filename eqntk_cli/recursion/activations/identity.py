@@ -10,7 +10,12 @@ from eqntk_cli.recursion.activations.base import Activation, Dual
 
 @dataclass(frozen=True)
 class Identity(Activation):
-    """The linear activation."""
+    """The linear activation.
+
+    Examples:
+        >>> Identity().dual(jnp.array(0.5), jnp.array(1.0), jnp.array(2.0)).value.item()
+        0.5
+    """
 
     name: str = "identity"
 

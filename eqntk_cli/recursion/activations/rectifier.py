@@ -20,7 +20,13 @@ _NEAR = 0.1  # 1 - c below which it is taken from the distance
 
 @dataclass(frozen=True)
 class Rectifier(Activation):
-    """Two half lines that meet at zero; `negative_slope` is the slope a for negative arguments."""
+    """Two half lines that meet at zero; `negative_slope` is the slope a for negative arguments.
+
+    Examples:
+        >>> value, derivative = Rectifier().dual(jnp.array(0.0), jnp.array(1.0), jnp.array(1.0))  # th = pi/2
+        >>> round(2 * np.pi * value.item(), 5), round(derivative.item(), 5)
+        (1.0, 0.25)
+    """
 
     name: str = "relu"
     negative_slope: float = 0.0

@@ -56,6 +56,10 @@ def get_activation(name: str) -> Activation:
 
     Raises:
         ConfigError: no nonlinearity has this name; the message lists those that exist.
+
+    Examples:
+        >>> get_activation("abs")(jnp.array([-2.0, 3.0])).tolist()
+        [2.0, 3.0]
     """
     for activation in _ALL:
         if activation.name == name:

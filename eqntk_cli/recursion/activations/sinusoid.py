@@ -14,7 +14,14 @@ from eqntk_cli.recursion.activations.base import Activation, Dual
 
 @dataclass(frozen=True)
 class Sine(Activation):
-    """s(x) = sin x."""
+    """s(x) = sin x.
+
+    Examples:
+        >>> import math
+        >>> value = Sine().dual(jnp.array(0.5), jnp.array(1.0), jnp.array(1.0)).value  # exp(-1) sinh(1/2)
+        >>> math.isclose(value.item(), math.exp(-1) * math.sinh(0.5), rel_tol=1e-5)
+        True
+    """
 
     name: str = "sin"
 
@@ -34,7 +41,14 @@ class Sine(Activation):
 
 @dataclass(frozen=True)
 class Cosine(Activation):
-    """s(x) = cos x."""
+    """s(x) = cos x.
+
+    Examples:
+        >>> import math
+        >>> value = Cosine().dual(jnp.array(0.5), jnp.array(1.0), jnp.array(1.0)).value  # exp(-1) cosh(1/2)
+        >>> math.isclose(value.item(), math.exp(-1) * math.cosh(0.5), rel_tol=1e-5)
+        True
+    """
 
     name: str = "cos"
 

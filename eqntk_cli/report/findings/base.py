@@ -27,7 +27,12 @@ Counts = tuple[int, ...]
 
 
 def column(heading: str, form: Form = text, key: str = "") -> Column:
-    """The column of a field; its key in CSV files is the field's name unless given."""
+    """The column of a field; its key in CSV files is the field's name unless given.
+
+    Examples:
+        >>> column("Step", integer, "step").heading
+        'Step'
+    """
     return Column(key, heading, form)
 
 
@@ -45,6 +50,18 @@ class Sheet:
 
     `fields` are shown in this order (all that have a column, unless given), under other columns where `renamed` says
     so; `last` takes only the last entry of every series.
+
+    Examples:
+        >>> from typing import Annotated
+        >>> from eqntk_cli.report.paper.table import number
+        >>> @dataclass(frozen=True)
+        ... class Largest(Finding):
+        ...     steps: Annotated[Counts, STEPS]
+        ...     largest: Annotated[Series, column("Largest", number)]
+        >>> sheet = Sheet("largest", "Largest predictions")
+        >>> last = Sheet("last", "At the end", fields=("largest",), last=True)
+        >>> list(Largest((0, 10), (0.5, 2.0)).rows(last))
+        [(2.0,)]
     """
 
     name: str  # of the CSV file
@@ -59,7 +76,19 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that a report says, as plain data."""
+    """Something that a report says, as plain data.
+
+    Examples:
+        >>> from typing import Annotated
+        >>> from eqntk_cli.report.paper.table import number
+        >>> @dataclass(frozen=True)
+        ... class Largest(Finding):
+        ...     steps: Annotated[Counts, STEPS]
+        ...     largest: Annotated[Series, column("Largest", number)]
+        >>> sheet = Sheet("largest", "Largest predictions")
+        >>> list(Largest((0, 10), (0.5, 2.0)).rows(sheet))  # a series gives one row per entry
+        [(0, 0.5), (10, 2.0)]
+    """
 
     KEY: ClassVar[str | None] = None  # in report.json; None: it stands there under another name
     SINGLE: ClassVar[bool] = False  # in report.json one object, not a list
@@ -115,5 +144,10 @@ def table_of(
 
 
 def series(values: Float[np.ndarray, " entry"]) -> Series:
-    """An array as a series."""
+    """An array as a series.
+
+    Examples:
+        >>> series(np.array([1.0, 2.0]))
+        (1.0, 2.0)
+    """
     return tuple(float(value) for value in values)

@@ -100,7 +100,13 @@ class Registered(Finding):
 
 @dataclass(frozen=True)
 class PairFinding(Registered):
-    """A finding on one matched pair."""
+    """A finding on one matched pair.
+
+    Examples:
+        >>> from eqntk_cli.report.findings.variance import VarianceComparison
+        >>> issubclass(VarianceComparison, PairFinding), VarianceComparison.KEY
+        (True, 'variances')
+    """
 
     PICTURE: ClassVar[Picture | None] = None
     LABELS: ClassVar[tuple[Column, ...]] = (PAIR,)
@@ -140,7 +146,13 @@ class PairFinding(Registered):
 
 @dataclass(frozen=True)
 class StudyFinding(Registered):
-    """A finding on several runs together."""
+    """A finding on several runs together.
+
+    Examples:
+        >>> from eqntk_cli.report.findings.kernel_gain import KernelGain
+        >>> issubclass(KernelGain, StudyFinding), KernelGain.KEY
+        (True, 'kernel_gains')
+    """
 
     SECTION: ClassVar[str | None] = ACROSS
 

@@ -33,7 +33,19 @@ class Noise(NamedTuple):
 
 
 def draw_noise(distance: Distance, seed: int) -> Noise:
-    """Draws of sqrt(v_1) t and of R that depend on the seed and the estimated V only."""
+    """Draws of sqrt(v_1) t and of R that depend on the seed and the estimated V only.
+
+    Examples:
+        >>> from eqntk_cli.report.statistics.distance import DistanceSums
+        >>> rng = np.random.default_rng(0)
+        >>> a, b = rng.normal(size=(16, 50)), rng.normal(size=(16, 50)) + 2.0  # 16 units each at 50 points, 2 apart
+        >>> sums = DistanceSums(16, 16)
+        >>> slab = sums.add(a, b)
+        >>> distance = sums.result(16, 16, reference_squared=1.0)
+        >>> noise = draw_noise(distance, seed=0)
+        >>> float((noise.along**2 + noise.rest).mean().round(2))  # of equal means: the floor
+        0.12
+    """
     generator = np.random.default_rng([seed, 41])
     freedom = distance.top_freedom
     along = np.sqrt(distance.top) * generator.standard_t(freedom, size=_DRAWS)
@@ -46,7 +58,19 @@ def draw_noise(distance: Distance, seed: int) -> Noise:
 
 
 def upper_bound(distance: Distance, noise: Noise, level: float) -> float:
-    """The one-sided upper confidence bound of the true RMS distance; equivalence holds where it is below the margin."""
+    """The one-sided upper confidence bound of the true RMS distance; equivalence holds where it is below the margin.
+
+    Examples:
+        >>> from eqntk_cli.report.statistics.distance import DistanceSums
+        >>> rng = np.random.default_rng(0)
+        >>> a, b = rng.normal(size=(16, 50)), rng.normal(size=(16, 50)) + 2.0  # 16 units each at 50 points, 2 apart
+        >>> sums = DistanceSums(16, 16)
+        >>> slab = sums.add(a, b)
+        >>> distance = sums.result(16, 16, reference_squared=1.0)
+        >>> noise = draw_noise(distance, seed=0)
+        >>> round(upper_bound(distance, noise, level=0.05), 2)
+        2.22
+    """
     return _bound(max(distance.squared, distance.floor_squared), noise, level)
 
 
@@ -59,6 +83,17 @@ def lower_bound(distance: Distance, noise: Noise, level: float) -> float:
     """The one-sided lower confidence bound at one step: the smallest Delta that gives so large an |d|^2 at the level.
 
     Zero where equal means give it often enough.
+
+    Examples:
+        >>> from eqntk_cli.report.statistics.distance import DistanceSums
+        >>> rng = np.random.default_rng(0)
+        >>> a, b = rng.normal(size=(16, 50)), rng.normal(size=(16, 50)) + 2.0  # 16 units each at 50 points, 2 apart
+        >>> sums = DistanceSums(16, 16)
+        >>> slab = sums.add(a, b)
+        >>> distance = sums.result(16, 16, reference_squared=1.0)
+        >>> noise = draw_noise(distance, seed=0)
+        >>> round(lower_bound(distance, noise, level=0.05), 2)
+        1.84
     """
     low, high = 0.0, sqrt(distance.squared) + 1e-300
     if _exceeding(noise, low, distance.squared) >= level:

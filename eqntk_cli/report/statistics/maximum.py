@@ -16,7 +16,13 @@ _EQUAL = 1 + 1e-5  # two ways to write the same assignment differ by single-prec
 
 
 class PValue(float):
-    """A p-value of a resampling test with the smallest that it can give, `floor` = 1 / (1 + resamplings)."""
+    """A p-value of a resampling test with the smallest that it can give, `floor` = 1 / (1 + resamplings).
+
+    Examples:
+        >>> p = PValue(0.001, floor=0.001)
+        >>> p.at_floor, PValue(0.2, floor=0.001).at_floor
+        (True, False)
+    """
 
     floor: float
 

@@ -19,7 +19,12 @@ from eqntk_cli.report.statistics.permutation import studentised
 
 
 def fewest_units(level: float) -> int:
-    """The smallest number n of units whose signs can reject at the level: all alike is one of 2^(n - 1) outcomes."""
+    """The smallest number n of units whose signs can reject at the level: all alike is one of 2^(n - 1) outcomes.
+
+    Examples:
+        >>> fewest_units(0.05)  # 1/2^5 is the first power below 5 %
+        6
+    """
     return 1 + ceil(-log2(level) - 1e-9)
 
 
@@ -28,6 +33,10 @@ def signs(units: int, resamples: int, seed: int) -> Float[np.ndarray, "resample 
 
     Where so many rows hold every choice, each stands there once (all signs turned count as the same), and the p-value
     is exact.
+
+    Examples:
+        >>> signs(3, resamples=4, seed=0).tolist()  # all that there are
+        [[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0], [1.0, -1.0, 1.0], [-1.0, -1.0, 1.0]]
     """
     choices = 2 ** (units - 1)
     if choices <= resamples + 1:

@@ -17,7 +17,12 @@ _TINY = 1e-30  # squared predictions; points without any scatter carry no inform
 
 
 def shuffles(units: int, resamples: int, seed: int) -> Float[np.ndarray, "resample unit"]:
-    """Indicator of "belongs to A" for 2 * units draws; the first row is the true assignment."""
+    """Indicator of "belongs to A" for 2 * units draws; the first row is the true assignment.
+
+    Examples:
+        >>> shuffles(3, resamples=2, seed=0).sum(axis=1).tolist()  # three of six belong to A, first the true ones
+        [3.0, 3.0, 3.0]
+    """
     generator = np.random.default_rng([seed, 42])
     rows = np.zeros((resamples + 1, 2 * units), dtype=np.float32)
     rows[0, :units] = 1

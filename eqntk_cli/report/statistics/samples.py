@@ -19,7 +19,13 @@ _BLOCK_POINTS = 1024  # points taken at once, so that 1000 resamplings of them s
 
 
 class Sample(Protocol):
-    """Independent draws of a function at every step."""
+    """Independent draws of a function at every step.
+
+    Examples:
+        >>> sample: Sample = ArraySample(np.zeros((2, 8, 5)), members=8)  # two steps, eight members, five points
+        >>> sample.units, sample.points, sample.slab(1, 0, 3).shape
+        (8, 5, (8, 3))
+    """
 
     @property
     def members(self) -> int:
@@ -49,7 +55,14 @@ class Sample(Protocol):
 
 @dataclass(frozen=True)
 class ArraySample:
-    """A sample that is held in memory."""
+    """A sample that is held in memory.
+
+    Examples:
+        >>> pairs = np.array([[[1.0, 3.0]], [[2.0, 2.0]]])  # members 2k and 2k+1 of two antithetic pairs
+        >>> sample = ArraySample(pairs.mean(axis=2)[None], members=4, halves=(pairs[..., 0] - pairs[..., 1])[None] / 2)
+        >>> sample.draws, sample.slab(0, 0, 1).ravel().tolist(), sample.half(0, 0, 1).ravel().tolist()
+        (2, [2.0, 2.0], [-1.0, 0.0])
+    """
 
     values: Float[np.ndarray, "step unit point"]
     members: int
@@ -89,6 +102,10 @@ def member_variance(values: Float[np.ndarray, "member ..."], per_draw: int) -> F
 
     The mean square about the mean of M members is short by the variance of that mean, which the draws give:
     sum (f - mean)^2 / M + Var(draw means) / draws. For independent members that is the sum over M - 1.
+
+    Examples:
+        >>> member_variance(np.array([1.0, 2.0, 3.0]), per_draw=1)
+        np.float64(1.0)
     """
     means = values.reshape(-1, per_draw, *values.shape[1:]).mean(axis=1)
     return values.var(axis=0) + means.var(axis=0, ddof=1) / len(means)
@@ -106,6 +123,12 @@ def scheffe_weights(units_a: int, units_b: int) -> tuple[Float[np.ndarray, "m a"
     For b <= a: d_j = sqrt(b/a) A_j - (ab)^(-1/2) sum_{k<=b} A_k + mean(A) - B_j. The d_j are uncorrelated, their
     mean is mean(A) - mean(B) exactly, and the covariance of that mean is cov_A/a + cov_B/b (Scheffe, Annals of
     Mathematical Statistics 14, 1943; for vectors Bennett, 1951). For a < b the roles are exchanged.
+
+    Examples:
+        >>> of_a, of_b = scheffe_weights(4, 2)
+        >>> a, b = np.arange(4.0), np.array([1.0, 5.0])
+        >>> float((of_a @ a + of_b @ b).mean().round(12)), float(a.mean() - b.mean())
+        (-1.5, -1.5)
     """
     if units_a < units_b:
         of_b, of_a = scheffe_weights(units_b, units_a)
