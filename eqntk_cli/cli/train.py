@@ -23,6 +23,7 @@ Settings = Annotated[
         show_default=False,
     ),
 ]
+_CHANGEABLE = {"model.members": "of members", "model.shards": "of tasks"}
 ConfigDir = Annotated[
     str | None, typer.Option("--config-dir", help="A folder with more options of the config groups, such as model/.")
 ]
@@ -34,7 +35,8 @@ def train(
         Path | None,
         typer.Option(
             help="Go on with the run in this folder; members and kernel tiles in it are kept. With model.members=M it "
-            "is grown: members are appended, also to a finished run.",
+            "is grown: members are appended, also to a finished run. With model.shards=N the same command in several "
+            "terminals, or on several machines, shares what is missing.",
             show_default=False,
         ),
     ] = None,
@@ -62,7 +64,7 @@ def train(
     if resume is not None:
         if cfg is not None or info is not None or out is not None:
             raise ConfigError("--resume takes the settings of the run as they are; leave the other options out.")
-        _resume(resume, _members(overrides))
+        _resume(resume, _changed(overrides))
         return
     check_overrides(overrides, own_options=config_dir is not None)
     if out is not None:
@@ -127,33 +129,38 @@ def _train_in(folder: Path, overrides: list[str], config_dir: str | None) -> Non
     _run(settings_of_run(folder, overrides, config_dir), folder)
 
 
-def _members(overrides: list[str]) -> int | None:
-    """The number of members to which a run is grown, the one thing that may change; None to go on as it is."""
-    others = [word for word in overrides if not word.startswith("model.members=")]
+def _changed(overrides: list[str]) -> dict[str, int]:
+    """What may change in a run that was begun: the number of members, to which it is grown, and that of tasks."""
+    others = [word for word in overrides if word.partition("=")[0] not in _CHANGEABLE]
     if others:
         raise ConfigError(
-            f"{' '.join(others)} cannot be changed in a run that was begun; --resume takes model.members=M, a new "
-            "run any setting."
+            f"{' '.join(others)} cannot be changed in a run that was begun; --resume takes model.members=M and "
+            "model.shards=N, a new run any setting."
         )
-    if not overrides:
-        return None
-    words = {word.partition("=")[2] for word in overrides}
-    if len(words) > 1 or not min(words).isdecimal():
-        raise ConfigError(f"{' '.join(overrides)} is not possible with --resume; expected one whole number of members.")
-    return int(min(words))
+    changed: dict[str, int] = {}
+    for key, _, value in (word.partition("=") for word in overrides):
+        if not value.isdecimal() or changed.setdefault(key, int(value)) != int(value):
+            what = _CHANGEABLE[key]
+            raise ConfigError(f"{' '.join(overrides)} is not possible with --resume; expected one whole number {what}.")
+    return changed
 
 
-def _resume(folder: Path, members: int | None) -> None:
+def _resume(folder: Path, changed: dict[str, int]) -> None:
+    from dataclasses import replace
+
     from eqntk_cli.config.precision import set_precision
     from eqntk_cli.runs.folder import read_config
 
     say_loading()
-    if members is not None:
-        set_precision(read_config(folder).precision)  # before data are read
+    config = read_config(folder)
+    if "model.members" in changed:
+        set_precision(config.precision)  # before data are read
         from eqntk_cli.runs.grow import grow
 
-        grow(folder, members)
-    _run(read_config(folder), folder)
+        grow(folder, changed["model.members"])
+        config = read_config(folder)
+    shards = changed.get("model.shards", config.model.shards)
+    _run(replace(config, model=replace(config.model, shards=shards)), folder)
 
 
 def _run(config: "Config", folder: Path) -> None:

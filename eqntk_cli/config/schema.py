@@ -28,6 +28,7 @@ OPTIMIZERS = ("gd", "sgd", "momentum", "adam")
 LOSSES = ("mse", "cross_entropy")
 CONTROLS = ("no_augmentation", "other_group", "other_step_size")
 PRECISIONS = ("float32", "float64")
+LARGEST_SHARDS = 1000  # the tasks of an array of jobs
 TRACKING_MODES = ("auto", "online", "offline", "disabled")
 
 
@@ -154,6 +155,7 @@ class ModelConfig:
     width: int = 256  # channels of every hidden layer
     members: int = 16  # networks in the ensemble
     block_size: Any = "auto"  # members written together, or auto
+    shards: int = 1  # tasks that share the run folder: jobs of a cluster, or processes; no bit depends on it
     antithetic: Any = "auto"  # members 2k and 2k+1 differ in the sign of the read-out only; auto: unless centred
     augmentation: str = "orbit"  # augmented_ensemble: copies that a member is trained on
     haar_samples: int = 4  # augmentation=haar: rotations per training sample
@@ -171,6 +173,8 @@ class ModelConfig:
         )
         auto = self.block_size == "auto" or (isinstance(self.block_size, int) and self.block_size >= 1)
         require(auto, "model.block_size", self.block_size, "auto or a whole number of at least 1")
+        fine = 1 <= self.shards <= LARGEST_SHARDS
+        require(fine, "model.shards", self.shards, f"a whole number from 1 to {LARGEST_SHARDS}")
         self.antithetic = {"true": True, "false": False}.get(str(self.antithetic), self.antithetic)
         known = self.antithetic == "auto" or isinstance(self.antithetic, bool)
         require(known, "model.antithetic", self.antithetic, ("auto", "true", "false"))

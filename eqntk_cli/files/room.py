@@ -37,19 +37,20 @@ def require_room(folder: Path, needed: int, content: str, advice: str = "") -> N
 
 
 class Reserve:
-    """Holds room for `size` bytes inside `folder` until `release`.
+    """Holds room for `size` bytes inside `folder` until `release`; who holds some at the same time gives it a `name`.
 
     Raises:
         DiskError: the room is not there.
     """
 
-    def __init__(self, folder: Path, size: int) -> None:
+    def __init__(self, folder: Path, size: int, name: str = "") -> None:
         self._folder = folder
         self._size = size + _BESIDE
+        self._file = folder / f"{_NAME}{name}"
 
     def __enter__(self) -> "Reserve":
         with disk_errors(self._folder):
-            handle = os.open(self._folder / _NAME, os.O_CREAT | os.O_WRONLY, 0o644)
+            handle = os.open(self._file, os.O_CREAT | os.O_WRONLY, 0o644)
             try:
                 os.posix_fallocate(handle, 0, self._size)
             except OSError:
@@ -66,7 +67,7 @@ class Reserve:
 
     def release(self) -> None:
         """Give the room back, for the result itself."""
-        (self._folder / _NAME).unlink(missing_ok=True)
+        self._file.unlink(missing_ok=True)
 
 
 def readable(size: float) -> str:

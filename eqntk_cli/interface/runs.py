@@ -13,6 +13,8 @@ from eqntk_cli.architectures.checks import check
 from eqntk_cli.config.compose import compose
 from eqntk_cli.config.schema import Config
 from eqntk_cli.errors import ConfigError, StorageError
+from eqntk_cli.files.atomic import names_in
+from eqntk_cli.runs.contents import CONFIG_FILE, LOG_FILE, RECORD_FILE
 from eqntk_cli.runs.record import read_record
 from eqntk_cli.runs.store import open_predictions
 from eqntk_cli.sweeps.begin import checked, new_manifest, new_sweep_folder
@@ -64,7 +66,7 @@ def settings_of_run(folder: Path | None, words: list[str], config_dir: str | Non
     """
     if folder is not None and folder.exists() and not folder.is_dir():
         raise StorageError(f"--out {folder} is a file; give a folder.")
-    if folder is not None and folder.is_dir() and any(folder.iterdir()) and not (folder / "record.json").exists():
+    if folder is not None and folder.is_dir() and _holds_others(folder):
         raise StorageError(f"--out {folder} holds other files and no run; give an empty or a new folder.")
     config = compose(words, config_dir)
     check(config)
@@ -173,6 +175,13 @@ def open_run(folder: str | Path) -> xarray.Dataset:
     return open_predictions(path).assign_attrs(
         {name: value for name, value in {**told, "unit": unit}.items() if value is not None}
     )
+
+
+def _holds_others(folder: Path) -> bool:
+    """Whether there is something and no run; another task may be about to begin one there."""
+    beginning = {CONFIG_FILE, LOG_FILE}
+    others = [name for name in names_in(folder) if not name.startswith(".") and name not in beginning]
+    return bool(others) and not (folder / RECORD_FILE).exists()
 
 
 @contextmanager

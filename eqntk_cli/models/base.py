@@ -90,6 +90,13 @@ class EnsembleModel(Model, Protocol):
 class KernelModel(Model, Protocol):
     """The infinitely wide ensemble."""
 
+    def prepare(self) -> None:
+        """Compute the Gram matrices, where several processes may do so together.
+
+        Raises:
+            NumericalError: an entry is not finite.
+        """
+
     def predict(self, on_progress: OnProgress) -> KernelPrediction:
         """Mean and covariance at every recorded step.
 

@@ -86,8 +86,12 @@ class InfiniteModel:
         """The Gram matrices of every kernel."""
         return {name: self._group() if name == "group" else self._plain() for name in self.names}
 
+    def prepare(self) -> None:
+        """Compute the Gram matrices of every kernel, which are most of the work."""
+        _ = self.kernels
+
     def predict(self, on_progress: Callable[[float], None]) -> KernelPrediction:
-        """Mean and covariance of every kernel at every recorded step; the Gram matrices before are most of the work.
+        """Mean and covariance of every kernel at every recorded step.
 
         Raises:
             NumericalError: the step size is unstable.

@@ -7,6 +7,8 @@ RECORD_FILE = "record.json"
 METRICS_FILE = "metrics.csv"
 LOG_FILE = "eqntk.log"
 LOCK_FILE = ".lock"
+TURN_FILE = ".turn"  # lock of the one among several tasks that changes the record
+SHARED = "shards.partial"  # what tasks on one run leave for each other, until it is done
 STORE = "predictions.zarr"
 KERNELS = "kernels.partial"  # tiles of Gram matrices, until the run is done
 

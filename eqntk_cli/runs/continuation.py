@@ -82,6 +82,15 @@ def on_this_machine(folder: Path, record: Record) -> Record:
     return replace(record, devices=here, git_commit=commit, notes=merged(record.notes, tuple(lines)))
 
 
+def beside_others(record: Record) -> Record:
+    """The record of a run on which several tasks are at work, with the devices of this one among theirs."""
+    others, commit = [device for device in devices() if device not in record.devices], provenance.git_commit()
+    differing = [(", ".join(others), ", ".join(record.devices))] if others else []
+    differing += [(f"commit {commit}", f"commit {record.git_commit}")] if commit != record.git_commit else []
+    lines = [f"computed in part with {one}, in part with {two}: alike up to rounding at best" for one, two in differing]
+    return replace(record, devices=[*record.devices, *others], notes=merged(record.notes, tuple(lines)))
+
+
 def merged(notes: list[str], more: tuple[str, ...]) -> list[str]:
     """All notes, each once."""
     return list(dict.fromkeys([*notes, *more]))

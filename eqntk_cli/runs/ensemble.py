@@ -1,6 +1,7 @@
-"""Run an ensemble block by block: train, check, write, journal; and go on where an earlier session stopped."""
+"""Run an ensemble block by block: train, check, write, journal; and go on where others stopped, or beside them."""
 
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
@@ -8,9 +9,9 @@ from jaxtyping import Float
 
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.errors import NumericalError, StorageError
-from eqntk_cli.files.room import Reserve
 from eqntk_cli.models.base import EnsembleModel
 from eqntk_cli.progress import Bar
+from eqntk_cli.runs.entries import Entry, drop_entry
 from eqntk_cli.runs.integrity import damaged_blocks
 from eqntk_cli.runs.metrics import Row, by_step, metric_rows, write_metrics
 from eqntk_cli.runs.metrics_file import headline
@@ -19,24 +20,72 @@ from eqntk_cli.runs.record import Block, Record
 from eqntk_cli.runs.session import Session
 from eqntk_cli.runs.store import EnsembleStore
 
+_PAUSES = (0.05, 2.0)  # seconds between two looks at what other tasks have done, at first and later
 GROWTH = 1e3  # predictions that outgrow their start and the targets by this factor have diverged
 
 
-def run_ensemble(session: Session, model: EnsembleModel, data: DataBundle) -> None:
-    """Compute the members that are missing, then the metrics of the mean over all of them.
+class EnsembleRun:
+    """The members of a run, from the store that they go to until the metrics of their mean."""
 
-    Raises:
-        NumericalError: the training diverges; blocks computed before are kept.
-        StorageError: the disk is full; blocks computed before are kept.
-    """
-    store = _open_store(session, model, data)
-    total = _total(session, store)
-    for start, stop in session.record.missing_blocks():
-        _add(total, _run_block(session, model, data, store, start, stop))
-        _write_metrics(session, model, data, total / session.record.members_done)
-    rows = _write_metrics(session, model, data, ensemble_mean(session, store))  # summed in order, whatever was resumed
-    for row in by_step(rows):
-        session.tracker.log(row)
+    def __init__(self, session: Session, model: EnsembleModel, data: DataBundle) -> None:
+        self._session = session
+        self._model = model
+        self._data = data
+
+    def open(self) -> None:
+        """The store with what earlier sessions have left there, or a new one; asked for by one task at a time.
+
+        Raises:
+            StorageError: there is no room for all members.
+        """
+        self._store = _open_store(self._session, self._model, self._data)
+
+    def compute(self) -> None:
+        """Train the members that are missing, and wait for those that other tasks are training.
+
+        Raises:
+            NumericalError: the training diverges; blocks computed before are kept.
+            StorageError: the disk is full; blocks computed before are kept.
+        """
+        session, pause = self._session, _PAUSES[0]
+        total = None if session.access.shared else _total(session, self._store)
+        while missing := session.record.missing_blocks():
+            claimed = self._claimed(missing)
+            if claimed is None:
+                first = f"members {missing[0][0]}-{missing[0][1] - 1}"
+                session.progress(session.record.members_done, self._model.members, f"another task trains {first}")
+                time.sleep(pause)
+                pause = min(2 * pause, _PAUSES[1])
+                session.look()
+                continue
+            (start, stop), right = claimed
+            with right:
+                session.look()
+                if (start, stop) not in session.record.missing_blocks():  # it was finished just before
+                    continue
+                values = _run_block(session, self._model, self._data, self._store, start, stop)
+            pause = _PAUSES[0]
+            if total is not None:
+                _add(total, values)
+                _write_metrics(session, self._model, self._data, total / session.record.members_done)
+
+    def conclude(self) -> bool:
+        """Write the metrics of the mean over all members; False: some are damaged, and to be computed again."""
+        session = self._session
+        if session.access.shared and not _keep_intact(session):  # whoever wrote them, and wherever
+            return False
+        mean = ensemble_mean(session, self._store)  # summed in order, whatever was resumed
+        for row in by_step(_write_metrics(session, self._model, self._data, mean)):
+            session.tracker.log(row)
+        return True
+
+    def _claimed(self, missing: list[tuple[int, int]]) -> tuple[tuple[int, int], ExitStack] | None:
+        """The first block that no other task has claimed, and the right to compute it."""
+        for start, stop in missing:
+            right = self._session.access.claim(start // self._store.chunk)
+            if right is not None:
+                return (start, stop), right
+        return None
 
 
 def ensemble_mean(session: Session, store: EnsembleStore) -> Float[np.ndarray, "step sample output"]:
@@ -117,18 +166,18 @@ def _run_block(
     began = time.monotonic()
     shown = BlockProgress(session.progress, start, stop, session.record, int(model.record_steps[-1]))
     shown(0.0)
-    with Reserve(session.folder, store.block_bytes) as reserve:
+    with session.access.room(store.block_bytes, start) as reserve:
         values = model.run_block(start, stop, shown)
         expected = (stop - start, *store.shape[1:])
         if values.shape != expected:
             raise ValueError(f"a block of predictions has shape {values.shape}, expected {expected}")
         check_block(values, start, model, float(np.sqrt(np.mean(np.square(data.train_y)))))
-        error = _larger(session.record.invariance_error, model.invariance_error())
+        error = model.invariance_error()
         with session.interrupts.shielded():
             reserve.release()
             seconds = time.monotonic() - began
             block = Block(start, stop, store.write_block(start, values), seconds, model.layout)
-            session.save(replace(session.record.with_block(block), invariance_error=error))
+            session.keep(Entry(block, error))
     record = session.record
     if any(other.layout not in (None, block.layout) for other in record.blocks_done):
         session.note(
@@ -142,16 +191,22 @@ def _run_block(
 
 
 def _open_store(session: Session, model: EnsembleModel, data: DataBundle) -> EnsembleStore:
-    """The store with all blocks that are intact, or a new one; the layout on record holds."""
-    record = session.record
-    if record.blocks_done:
+    """The store with all blocks that are intact, or a new one; the layout on record holds.
+
+    Where other tasks may be at work blocks are looked at in the end.
+    """
+    record, shared = session.record, session.access.shared
+    if record.blocks_done or (shared and record.blocks):
         try:
             store = EnsembleStore.open(session.folder)
         except StorageError as error:
             session.note(f"all members are computed again: {error}")
+            for block in record.blocks_done:
+                drop_entry(session.folder, block)
         else:
             store.enlarge(model.members)  # of a run that was grown
-            _keep_intact(session)
+            if not shared:
+                _keep_intact(session)
             return store
     block_size = record.blocks[0][1] if record.blocks else model.block_size
     members = model.members
@@ -168,13 +223,11 @@ def _open_store(session: Session, model: EnsembleModel, data: DataBundle) -> Ens
     return store
 
 
-def _keep_intact(session: Session) -> None:
+def _keep_intact(session: Session) -> bool:
+    """Whether all blocks are on the disk as they were written; those that are not count as missing from here on."""
     damaged = damaged_blocks(session.folder, session.record)
     for block in damaged:
+        drop_entry(session.folder, block)
         session.note(f"members {block.start}-{block.stop - 1} were damaged on the disk and are computed again")
     session.save(session.record.with_blocks([block for block in session.record.blocks_done if block not in damaged]))
-
-
-def _larger(before: float | None, now: float | None) -> float | None:
-    known = [value for value in (before, now) if value is not None]
-    return max(known) if known else None
+    return not damaged

@@ -1,12 +1,14 @@
 """Execute a run in its folder: check, load, build, compute, record; or go on with one that was broken off.
 
 A folder that has a record is gone on with, whatever ended the last session (a cluster starts the same job
-again in the same folder); a run that is done returns at once.
+again in the same folder); a run that is done returns at once. With `model.shards` above one any number of processes may
+do so at the same time: they share the work, and each returns when the run is done, whoever has done it.
 """
 
 import shutil
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,12 +18,13 @@ from eqntk_cli.config.schema import Config
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.errors import ConfigError, DataError, StorageError
 from eqntk_cli.files.atomic import make_folder
-from eqntk_cli.files.lock import held
 from eqntk_cli.models.base import EnsembleModel, KernelModel
 from eqntk_cli.runs import provenance
-from eqntk_cli.runs.contents import CONFIG_FILE, KERNELS, LOCK_FILE, RECORD_FILE
+from eqntk_cli.runs.access import Access, access
+from eqntk_cli.runs.contents import CONFIG_FILE, KERNELS, RECORD_FILE
 from eqntk_cli.runs.continuation import (
     Load,
+    beside_others,
     load_data,
     merged,
     on_this_machine,
@@ -29,11 +32,12 @@ from eqntk_cli.runs.continuation import (
     require_same_data,
     require_same_versions,
 )
-from eqntk_cli.runs.ensemble import run_ensemble
+from eqntk_cli.runs.ensemble import EnsembleRun
+from eqntk_cli.runs.entries import discard_entries, with_entries
 from eqntk_cli.runs.folder import as_begun, difference, read_config, write_config
 from eqntk_cli.runs.grow import as_grown, settle
 from eqntk_cli.runs.integrity import config_edited, config_fingerprint
-from eqntk_cli.runs.kernel import discard_kernels, kept_kernels, run_kernel
+from eqntk_cli.runs.kernel import KernelRun, discard_kernels, kept_kernels
 from eqntk_cli.runs.plan import plan_of_run, require_plan_unchanged
 from eqntk_cli.runs.record import Record, read_record, write_record
 from eqntk_cli.runs.session import Session, devices, moment
@@ -60,24 +64,27 @@ def execute(config: Config, folder: Path, load: Load | None = None, build: Build
     check(config)
     before = set(folder.iterdir()) if folder.is_dir() else None
     make_folder(folder)
-    with held(folder / LOCK_FILE):
+    with access(folder, config.model.shards) as here:
         new = not (folder / RECORD_FILE).exists()
         try:
-            _run_or_go_on(config, folder, load or load_data, build)
+            _run_or_go_on(config, folder, load or load_data, build, here)
         except (ConfigError, DataError, StorageError):
-            if new and not _keeps_something(folder):
+            if new and not _keeps_something(folder) and here.last():
                 _restore(folder, before)
             raise
     return folder
 
 
-def _run_or_go_on(config: Config, folder: Path, load: Load, build: Build | None) -> None:
-    record = _begin(config, folder)
-    if record.state == "running":
-        with Session(config, folder, record) as session:
-            _run(session, load, build)
-            session.finish()
-    discard_kernels(folder)  # also for a session that was killed just before it did so
+def _run_or_go_on(config: Config, folder: Path, load: Load, build: Build | None, here: Access) -> None:
+    with ExitStack() as opening:  # until it is closed, tasks that come to the same folder wait
+        opening.enter_context(here.turn())
+        record = _begin(config, folder, here)
+        if record.state == "running":
+            with Session(config, folder, record, here) as session:
+                _run(session, load, build, opening)
+    if here.last():
+        discard_kernels(folder)  # also for a session that was killed just before it did so
+        discard_entries(folder)
 
 
 def _keeps_something(folder: Path) -> bool:
@@ -104,7 +111,7 @@ def resume(folder: Path, load: Load | None = None, build: Build | None = None) -
     return execute(read_config(folder), folder, load, build)
 
 
-def _begin(config: Config, folder: Path) -> Record:
+def _begin(config: Config, folder: Path, here: Access) -> Record:
     """The record to go on from, in state running; that of a run that is done as it is."""
     if not (folder / RECORD_FILE).exists():
         plan = plan_of_run(folder, config)
@@ -124,9 +131,15 @@ def _begin(config: Config, folder: Path) -> Record:
         return record
     if config_edited(folder, record):
         raise StorageError(f"{folder / CONFIG_FILE} was edited after the run began; restore it, or start a new run.")
+    record = with_entries(folder, record)  # of tasks that were killed
     require_same_versions(folder, record)
     changes = {"versions": provenance.versions(), "host": provenance.host(), "error": None, "stopped": None}
-    return on_this_machine(folder, record.moved_to("running", **changes))
+    record = record.moved_to("running", **changes)
+    if not here.shared:
+        return on_this_machine(folder, record)
+    record = beside_others(record)
+    write_record(folder, record)  # the others read it there
+    return record
 
 
 def _new_record(config: Config) -> Record:
@@ -172,20 +185,45 @@ def _settled(config: Config, record: Record) -> Config:
     return replace(config, training=replace(config.training, step_size=record.step_size))
 
 
-def _run(session: Session, load: Load, build: Build | None) -> None:
+def _run(session: Session, load: Load, build: Build | None, opening: ExitStack) -> None:
+    """The whole run, or what other tasks leave of it; `opening` is closed as soon as these may come in."""
     config = session.config
+    if session.record.blocks:
+        opening.close()
     session.prepare("reading the data")
     data = load(config.dataset, config.architecture)
     _note_data(session, data)
+    if config.model.name == "ntk":  # all tiles are shared, from the first
+        opening.close()
     settled = _settled(config, session.record)
     session.prepare("preparing the model")
     model = build(settled, data) if build is not None else _build_model(session, settled, data)
     _note_model(session, model)
-    session.start_tracking()
-    if isinstance(model, EnsembleModel):
-        run_ensemble(session, model, data)
-    else:
-        run_kernel(session, model, data)
+    work = _work(session, model, data)
+    with session.turn():
+        work.open()
+    opening.close()
+    if not session.access.shared:
+        session.start_tracking()
+    while session.record.state == "running":
+        work.compute()
+        with session.turn():
+            if session.record.state == "running":
+                _conclude(session, work)
+    if not session.concluded:
+        session.say(f"done by another task: {session.folder}")
+
+
+def _work(session: Session, model: EnsembleModel | KernelModel, data: DataBundle) -> EnsembleRun | KernelRun:
+    return EnsembleRun(session, model, data) if isinstance(model, EnsembleModel) else KernelRun(session, model, data)
+
+
+def _conclude(session: Session, work: EnsembleRun | KernelRun) -> None:
+    """What one task does when all parts are there; nothing is done if a part is found damaged."""
+    if session.access.shared:
+        session.start_tracking()  # before, several would mirror one run
+    if not work.conclude():
+        return
     record = session.record
     session.tracker.summary(
         {
@@ -196,6 +234,7 @@ def _run(session: Session, load: Load, build: Build | None) -> None:
             "fingerprint": (record.fingerprint or {}).get("all"),
         }
     )
+    session.finish()
 
 
 def _note_data(session: Session, data: DataBundle) -> None:
@@ -205,8 +244,11 @@ def _note_data(session: Session, data: DataBundle) -> None:
         StorageError: the run was begun with other data.
     """
     require_same_data(session.folder, session.record, data)
-    record = replace(session.record, fingerprint=data.fingerprint(), task=data.task, target=asdict(data.target))
-    session.save(replace(record, notes=merged(record.notes, data.notes)))
+    with session.turn():
+        if session.record.state == "done":
+            return
+        record = replace(session.record, fingerprint=data.fingerprint(), task=data.task, target=asdict(data.target))
+        session.save(replace(record, notes=merged(record.notes, data.notes)))
 
 
 def _note_model(session: Session, model: EnsembleModel | KernelModel) -> None:
@@ -215,14 +257,18 @@ def _note_model(session: Session, model: EnsembleModel | KernelModel) -> None:
     Raises:
         StorageError: the run was begun with other recorded steps or members.
     """
+    size, limit = float(model.step_size), model.stability_limit  # which may take kernels
     record = session.record
     steps = [int(step) for step in model.record_steps]
     members = model.members if isinstance(model, EnsembleModel) else None
     if record.blocks_done and (steps != record.record_steps or members != record.members):
         raise StorageError(f"{session.folder} was begun with other record_steps or members; start a new run.")
-    limit = None if model.stability_limit is None else float(model.stability_limit)
-    record = replace(record, record_steps=steps, members=members, step_size=float(model.step_size))
-    session.save(replace(record, stability_limit=limit, notes=merged(record.notes, model.notes)))
+    with session.turn():
+        if session.record.state == "done":
+            return
+        record = replace(session.record, record_steps=steps, members=members, step_size=size)
+        limit = None if limit is None else float(limit)
+        session.save(replace(record, stability_limit=limit, notes=merged(record.notes, model.notes)))
 
 
 def _build_model(session: Session, config: Config, data: DataBundle) -> EnsembleModel | KernelModel:

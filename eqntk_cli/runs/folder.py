@@ -88,7 +88,10 @@ def difference(before: Config, now: Config) -> str | None:
 
 
 def decisive(settings: object) -> dict[str, object]:
-    """The settings that predictions depend on, by their keys with dots, from nested dictionaries."""
+    """The settings that predictions depend on, by their keys with dots, from nested dictionaries.
+
+    Where the data are does not count; they have a fingerprint of their own.
+    """
     return {key: value for key, value in _flat(settings, "").items() if not key.startswith(_HARMLESS)}
 
 
@@ -113,7 +116,7 @@ def logging_to(folder: Path) -> Iterator[logging.Logger]:
 
 # how runs were made before a setting was there, where that is not its default
 _BEFORE: dict[str, object] = {"model": {"antithetic": False}}
-_HARMLESS = ("tracking", "label", "dataset.root", "dataset.url", "model.block_size")  # the data has its fingerprint
+_HARMLESS = ("tracking", "label", "dataset.root", "dataset.url", "model.block_size", "model.shards")
 
 
 class _QuietHandler(logging.FileHandler):

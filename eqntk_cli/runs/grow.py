@@ -39,7 +39,9 @@ def grow(folder: Path, members: int, load: Load | None = None) -> Path:
         DataError: its data cannot be read.
         StorageError: it or its plan was changed, versions or data are others, or another process is writing it.
     """
-    read_record(folder)
+    record = read_record(folder)
+    if record.members == members and half_grown(folder, record) is None:
+        return folder  # also where several tasks are at work on it
     with held(folder / LOCK_FILE):
         _settle(folder)
         record, config = read_record(folder), read_config(folder)

@@ -34,13 +34,39 @@ def discard_kernels(folder: Path) -> None:
     shutil.rmtree(folder / KERNELS, ignore_errors=True)
 
 
-def run_kernel(session: Session, model: KernelModel, data: DataBundle) -> None:
-    """Predict, write, and the metrics of the first kernel's mean.
+class KernelRun:
+    """A kernel prediction: its Gram matrices, which tasks compute together, and what one of them makes of these."""
 
-    Raises:
-        NumericalError: the kernel cannot be inverted, or the prediction is not finite.
-        StorageError: the disk is full.
-    """
+    def __init__(self, session: Session, model: KernelModel, data: DataBundle) -> None:
+        self._session = session
+        self._model = model
+        self._data = data
+
+    def open(self) -> None:
+        """Nothing: every matrix has a folder of its own."""
+
+    def compute(self) -> None:
+        """The Gram matrices.
+
+        Raises:
+            NumericalError: an entry is not finite.
+            StorageError: the disk is full.
+        """
+        self._model.prepare()
+
+    def conclude(self) -> bool:
+        """Predict, and write it.
+
+        Raises:
+            NumericalError: the kernel cannot be inverted, or the prediction is not finite.
+            StorageError: the disk is full.
+        """
+        _predict(self._session, self._model, self._data)
+        return True
+
+
+def _predict(session: Session, model: KernelModel, data: DataBundle) -> None:
+    """Predict, write, and the metrics of the first kernel's mean."""
     points = evaluation_points(data, model.record_steps)
     require_room(session.folder, points.target.nbytes * len(points.steps), *ROOM)
     prediction = model.predict(lambda share: session.progress(share, 1.0, "predictions"))
@@ -53,6 +79,8 @@ def run_kernel(session: Session, model: KernelModel, data: DataBundle) -> None:
     with session.interrupts.shielded():
         write_kernel_predictions(session.folder, points, prediction.kernels, prediction.mean, prediction.covariance)
         record = replace(session.record, kernel=dict(prediction.diagnostics))
+        # of several tasks, whose step sizes may differ in the last digit, it is this one that predicts
+        record = replace(record, step_size=float(model.step_size))
         session.save(replace(record, invariance_error=prediction.invariance_error))
     rows = metric_rows(data, points.steps, np.asarray(prediction.mean[0], np.float64), session.config.training.loss)
     write_metrics(session.folder, rows)

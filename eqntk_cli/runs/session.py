@@ -2,7 +2,8 @@
 
 import logging
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,9 @@ from eqntk_cli.config.schema import Config
 from eqntk_cli.errors import StorageError, UserError
 from eqntk_cli.progress import Bar, duration
 from eqntk_cli.runs import provenance
+from eqntk_cli.runs.access import Access
 from eqntk_cli.runs.contents import KERNELS, own_files
+from eqntk_cli.runs.entries import Entry, with_entry
 from eqntk_cli.runs.folder import logging_to
 from eqntk_cli.runs.integrity import file_fingerprints
 from eqntk_cli.runs.interrupts import Interrupts
@@ -28,20 +31,21 @@ class Session:
 
     After `finish` the run is done; Ctrl-C and SIGTERM leave it preempted, any other exception failed, with the
     text of the error. In each case what stands in the record is kept; after an interruption or an error of the disk
-    a resume goes on from there.
+    a resume goes on from there. Of several tasks on one run the last one to leave settles it.
     """
 
     log: logging.Logger
     progress: Bar
     tracker: Tracker = NullTracker()
 
-    def __init__(self, config: Config, folder: Path, record: Record) -> None:
+    def __init__(self, config: Config, folder: Path, record: Record, access: Access) -> None:
         self.config = config
         self.folder = folder
         self.record = record
+        self.access = access
         self.interrupts = Interrupts()
-        self._began = time.monotonic()
-        self._seconds_before = record.seconds
+        self.concluded = False  # by this very session
+        self._counted = time.monotonic()  # until when the seconds are in the record
         self._stack = ExitStack()
 
     def __enter__(self) -> "Session":
@@ -72,15 +76,38 @@ class Session:
         """Begin to mirror the run; called once the run is known to be possible."""
         self.tracker = track_run(self.config, self.record, self.folder)
 
+    @contextmanager
+    def turn(self, patience: float | None = None) -> Iterator[bool]:
+        """The right to change the record, see `Access.turn`; it is as on the disk then, whatever others have done."""
+        with self.access.turn(patience) as mine:
+            self.look()
+            yield mine
+
+    def look(self) -> None:
+        """See what others have done."""
+        self.record = self.access.current(self.record)
+
     def save(self, record: Record) -> None:
-        """Make `record` the record of the run, on the disk first.
+        """Make `record` the record of the run, on the disk first; among several tasks by the one that has the turn.
 
         Raises:
             StorageError: the disk is full or the folder cannot be written.
         """
-        record = replace(record, seconds=self._seconds_before + time.monotonic() - self._began)
+        now = time.monotonic()
+        record = replace(record, seconds=record.seconds + now - self._counted)
         write_record(self.folder, record)
-        self.record = record
+        self.record, self._counted = record, now
+
+    def keep(self, entry: Entry) -> None:
+        """A block has reached the disk: now it counts.
+
+        Raises:
+            StorageError: the disk is full or the folder cannot be written.
+        """
+        self.access.enter(entry)
+        with self.turn(patience=0.0) as mine:  # else whoever has the turn next takes it over
+            if mine and self.record.state == "running":
+                self.save(with_entry(self.record, entry))
 
     def note(self, line: str) -> None:
         """Keep a sentence for the reader of the results, and say it now."""
@@ -98,6 +125,7 @@ class Session:
         files = file_fingerprints(self.folder)
         changes: dict[str, Any] = {"stopped": moment(), "error": None, "peak_memory_bytes": peak_memory_bytes()}
         self.save(self.record.moved_to("done", files=files, **changes))
+        self.concluded = True
         self.progress(1.0, 1.0)
         self.say(f"done in {duration(self.record.seconds)}: {self.folder}")
         if self.config.tracking.upload:  # last, so that record and log in it are whole
@@ -108,6 +136,12 @@ class Session:
         state, text = ("preempted", "interrupted") if stopped else ("failed", _text(error))
         self.log.error("%s: %s", state, text, exc_info=None if stopped or isinstance(error, UserError) else error)
         try:
+            if not self.access.last():
+                self.say(f"{state}: {self.record.members_done} members are there, and other tasks go on")
+                return
+            self.look()
+            if self.record.state == "done":
+                return
             changes: dict[str, Any] = {"stopped": moment(), "error": text, "peak_memory_bytes": peak_memory_bytes()}
             self.save(self.record.moved_to(state, **changes))
         except StorageError as second:  # a full disk: the record before stays, and a resume goes on from it

@@ -101,6 +101,11 @@ class EnsembleStore:
         return self._array.shape
 
     @property
+    def chunk(self) -> int:
+        """Members that are stored together."""
+        return int(self._array.chunks[0])
+
+    @property
     def block_bytes(self) -> int:
         """What one block of members takes on the disk."""
         return int(np.prod(self._array.chunks)) * self._array.dtype.itemsize

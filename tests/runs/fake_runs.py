@@ -114,6 +114,9 @@ class FakeKernel:
     stability_limit: float = 3.0
     notes: tuple = ()
 
+    def prepare(self):
+        pass
+
     def predict(self, on_progress):
         on_progress(0.5)
         mean = np.full((2, 3, 9, 2), self.value)

@@ -1,0 +1,306 @@
+"""Several tasks on one run folder end with the bytes of one process, whatever becomes of each of them."""
+
+import random
+import signal
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fake_runs import BLOCK, MEMBERS, FakeEnsemble, config, load
+from tasks import Tasks, computed
+
+from eqntk_cli.config.schema import ModelConfig
+from eqntk_cli.errors import ConfigError, StorageError
+from eqntk_cli.files import lock
+from eqntk_cli.files.atomic import names_in
+from eqntk_cli.files.lock import holder
+from eqntk_cli.runs import access
+from eqntk_cli.runs.contents import LOCK_FILE, SHARED, STORE
+from eqntk_cli.runs.entries import claim
+from eqntk_cli.runs.execute import execute, resume
+from eqntk_cli.runs.grow import grow
+from eqntk_cli.runs.listing import summary
+from eqntk_cli.runs.plan import settings_digest
+from eqntk_cli.runs.record import read_record
+
+BLOCKS = [0, 1, 2, 3]  # of seven members, two in a block
+SAME = (
+    "blocks",
+    "members",
+    "members_done",
+    "invariance_error",
+    "step_size",
+    "stability_limit",
+    "record_steps",
+    "notes",
+)
+
+
+@pytest.fixture(scope="module")
+def tasks():
+    program = Tasks()
+    yield program
+    program.close()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return execute(config(), tmp_path_factory.mktemp("whole"), load, FakeEnsemble)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "run"
+
+
+def shared(shards=2, **changes):
+    settings = config(**changes)
+    return replace(settings, model=replace(settings.model, shards=shards))
+
+
+def assert_same(folder, whole):
+    """Every number of the run is that of the run of one process, and nothing else is left."""
+    ours, theirs = read_record(folder), read_record(whole)
+    assert ours.state == theirs.state == "done"
+    assert {name: getattr(ours, name) for name in SAME} == {name: getattr(theirs, name) for name in SAME}
+    assert [block.sha256 for block in ours.blocks_done] == [block.sha256 for block in theirs.blocks_done]
+    assert ours.files == theirs.files
+    files = sorted(path.relative_to(whole) for path in (whole / STORE).rglob("*") if path.is_file())
+    assert len(files) > 10
+    assert files == sorted(path.relative_to(folder) for path in (folder / STORE).rglob("*") if path.is_file())
+    for name in [*files, "metrics.csv"]:
+        assert (folder / name).read_bytes() == (whole / name).read_bytes()
+    names = names_in(folder) - {".lock", ".turn", f".{STORE}.tmp"}
+    assert names == {"config.yaml", "record.json", "metrics.csv", "eqntk.log", STORE}
+
+
+def test_four_tasks_train_every_member_once(tasks, folder, whole):
+    started = [tasks.start(folder, shards=4, meet=2) for _ in range(4)]
+    assert [tasks.wait(process) for process in started] == [0] * 4
+    assert_same(folder, whole)
+    begun = computed(folder)
+    assert sorted(block for _, block in begun) == BLOCKS
+    assert len({process for process, _ in begun}) > 1
+
+
+def test_more_tasks_than_blocks(tasks, folder, whole):
+    started = [tasks.start(folder, shards=6, pause=0.05) for _ in range(6)]
+    assert [tasks.wait(process) for process in started] == [0] * 6
+    assert_same(folder, whole)
+    assert sorted(block for _, block in computed(folder)) == BLOCKS
+    late = tasks.start(folder, shards=6)  # a job that the queue held back
+    assert tasks.wait(late) == 0
+    assert len(computed(folder)) == len(BLOCKS)
+
+
+@pytest.mark.parametrize("place", ["settings", "record", "store"])
+def test_a_task_killed_while_it_prepares_the_run(tasks, folder, whole, place):
+    assert tasks.wait(tasks.start(folder, die=place)) == -signal.SIGKILL
+    assert tasks.wait(tasks.start(folder)) == 0
+    assert_same(folder, whole)
+
+
+@pytest.mark.parametrize("place", ["block", "chunk", "entry", "turn"])
+def test_a_killed_task_is_stood_in_for(tasks, folder, whole, place):
+    killed, alive = tasks.start(folder, meet=2, die=place), tasks.start(folder, meet=2)
+    assert [tasks.wait(killed), tasks.wait(alive)] == [-signal.SIGKILL, 0]
+    assert_same(folder, whole)
+    twice = 0 if place == "turn" else 1  # an entry that is there counts, whoever takes it over
+    assert len(computed(folder)) == len(BLOCKS) + twice
+
+
+@pytest.mark.parametrize(("place", "killed"), [("metrics", 2), ("files", 2), ("removal", 1)])
+def test_a_task_killed_while_it_ends_the_run(tasks, folder, whole, place, killed):
+    """Whoever waits for it tries next; only the last one to leave takes away what is needed no more."""
+    started = [tasks.start(folder, meet=2, die=place) for _ in range(2)]
+    assert [tasks.wait(process) for process in started].count(-signal.SIGKILL) == killed
+    assert read_record(folder).state == ("done" if place == "removal" else "running")
+    assert tasks.wait(tasks.start(folder)) == 0
+    assert_same(folder, whole)
+    assert len(computed(folder)) == len(BLOCKS)
+
+
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 100))])
+def test_random_kills_lose_and_double_nothing(tasks, folder, whole, seed):
+    kills = randomly_killed(tasks, folder, random.Random(seed))
+    assert_same(folder, whole)
+    assert sum(kills) > 0
+
+
+def randomly_killed(tasks, folder, chance):
+    """Two tasks, killed and started anew until the run is done; of every kill whether anything was there before it."""
+    kills, running = [], [tasks.start(folder, pause=0.03) for _ in range(2)]
+    while running:
+        time.sleep(chance.uniform(0.0, 0.08))
+        process = chance.choice(running)
+        if tasks.ended(process):
+            assert tasks.wait(process) == 0
+            running.remove(process)
+        elif len(kills) < 8 and ((folder / STORE).exists() or chance.random() < 0.05):
+            status = tasks.kill(process)
+            running.remove(process)
+            if status == -signal.SIGKILL:
+                kills.append((folder / STORE).exists())
+                running.append(tasks.start(folder, pause=0.03))
+    return kills
+
+
+def test_what_one_task_leaves_another_takes_up_alone(tasks, folder, whole):
+    """A block that was entered and not yet taken over into the record is not computed again."""
+    assert tasks.wait(tasks.start(folder, die="turn")) == -signal.SIGKILL
+    assert read_record(folder).members_done == 0
+    seen = []
+    execute(config(), folder, load, lambda *given: FakeEnsemble(*given, hook=seen.append))
+    assert seen == BLOCKS[1:]
+    assert_same(folder, whole)
+
+
+@pytest.mark.parametrize("text", ["", '{"block": {"start": 0', '{"block": {"start": 4}}', "[]"])
+def test_a_torn_entry_counts_as_none(tasks, folder, whole, text):
+    assert tasks.wait(tasks.start(folder, die="turn")) == -signal.SIGKILL
+    (entry,) = (folder / SHARED).glob("*.json")
+    entry.write_text(text or entry.read_text()[:-30])
+    execute(shared(), folder, load, FakeEnsemble)
+    assert sorted(block for _, block in computed(folder)) == [0]  # those of this process are not counted
+    assert_same(folder, whole)
+
+
+def test_an_entry_of_other_members_counts_as_none(tasks, folder, whole):
+    assert tasks.wait(tasks.start(folder, die="turn")) == -signal.SIGKILL
+    (entry,) = (folder / SHARED).glob("*.json")
+    entry.rename(entry.with_name(entry.name.replace("00000000-00000002", "00000002-00000004")))
+    execute(shared(), folder, load, FakeEnsemble)
+    assert_same(folder, whole)
+
+
+def test_a_damaged_block_is_found_in_the_end_whoever_wrote_it(folder, whole):
+    def stop(number):
+        if number == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        execute(shared(), folder, load, lambda *given: FakeEnsemble(*given, hook=stop))
+    assert (read_record(folder).state, read_record(folder).members_done) == ("preempted", 2 * BLOCK)
+    chunk = folder / STORE / "prediction" / "c" / "1" / "0" / "0" / "0" / "0"
+    chunk.write_bytes(b"\0" * chunk.stat().st_size)
+    seen = []
+    resume(folder, load, lambda *given: FakeEnsemble(*given, hook=seen.append))
+    assert seen == [2, 3, 1]
+    record = read_record(folder)
+    assert any("members 2-3 were damaged" in note for note in record.notes)
+    assert [block.sha256 for block in record.blocks_done] == [block.sha256 for block in read_record(whole).blocks_done]
+
+
+def test_who_has_other_settings_is_refused(tasks, folder, whole):
+    working = tasks.start(folder, pause=0.2)
+    while not computed_yet(folder):
+        time.sleep(0.01)
+    with pytest.raises(ConfigError, match="seed was 5 and is now 6"):
+        execute(shared(seed=6), folder, load, FakeEnsemble)
+    assert summary(folder).state == "running"
+    assert tasks.wait(working) == 0
+    assert_same(folder, whole)
+
+
+def test_a_run_is_shared_by_all_or_by_none(tasks, folder, whole, monkeypatch):
+    monkeypatch.setattr(access, "_LEAVING", 0.1)
+    working = tasks.start(folder, pause=0.2)
+    while not computed_yet(folder):
+        time.sleep(0.01)
+    assert holder(folder / LOCK_FILE).startswith(f"process {working} on")
+    assert summary(folder).state == "running"
+    for refused in (lambda: execute(config(), folder, load, FakeEnsemble), lambda: grow(folder, 9, load)):
+        with pytest.raises(StorageError, match=f"being written by process {working} on"):
+            refused()
+    assert grow(folder, MEMBERS, load) == folder  # what every task is told that goes on with a grown run
+    assert tasks.wait(working) == 0
+    with lock.held(folder / LOCK_FILE), pytest.raises(StorageError, match="being written by"):
+        execute(shared(), folder, load, FakeEnsemble)
+    assert_same(folder, whole)
+
+
+def computed_yet(folder):
+    return (folder.parent / "computed").exists() and computed(folder)
+
+
+def test_the_last_one_to_leave_says_what_became_of_the_run(tasks, folder, whole):
+    first, second = (tasks.start(folder, pause=0.4) for _ in range(2))
+    while len(computed_yet(folder) or ()) < 2:
+        time.sleep(0.01)
+    assert tasks.kill(first, signal.SIGTERM) == 143
+    assert summary(folder).state == "running"
+    assert "other tasks go on" in (folder.parent / f"said-{first}").read_text()
+    assert tasks.kill(second, signal.SIGTERM) == 143
+    record = read_record(folder)
+    assert (record.state, record.error) == ("preempted", "interrupted")
+    assert tasks.wait(tasks.start(folder)) == 0
+    assert_same(folder, whole)
+
+
+def test_members_that_diverge_end_every_task(tasks, folder):
+    started = [tasks.start(folder, pause=0.05, growth=1e4) for _ in range(2)]
+    assert [tasks.wait(process) for process in started] == [2, 2]
+    record = read_record(folder)
+    assert (record.state, record.members_done) == ("failed", 0)
+    assert "diverges" in record.error
+
+
+def test_a_shared_run_is_grown(tasks, folder, tmp_path):
+    assert tasks.wait(tasks.start(folder)) == 0
+    grow(folder, 11, load)
+    started = [tasks.start(folder, shards=3, members=11, pause=0.02) for _ in range(3)]
+    assert [tasks.wait(process) for process in started] == [0] * 3
+    model = ModelConfig("gcnn_ensemble", width=8, members=11, antithetic=False)
+    other = execute(config(model=model), tmp_path / "other", load, FakeEnsemble)
+    for name in sorted(path.relative_to(other) for path in (other / STORE).rglob("*") if path.is_file()):
+        assert (folder / name).read_bytes() == (other / name).read_bytes()
+    assert (folder / "metrics.csv").read_bytes() == (other / "metrics.csv").read_bytes()
+
+
+def test_members_of_one_chunk_are_trained_by_one_task_at_a_time(folder):
+    """Two blocks of a run that was grown lie in one chunk, which is replaced as a whole."""
+
+    def stop(number):
+        if number == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        execute(shared(), folder, load, lambda *given: FakeEnsemble(*given, hook=stop))
+    grow(folder, 8, load)
+    assert read_record(folder).missing_blocks() == [(6, 7), (7, 8)]
+    held_by_another, seen = claim(folder, 3), []
+    release = threading.Timer(0.3, lambda: (seen.append("released"), held_by_another.close()))
+    release.start()
+    resume(folder, load, lambda *given: FakeEnsemble(*given, hook=seen.append))
+    release.join()
+    assert seen == ["released", 3, 3]
+
+
+def test_a_file_system_without_locks_is_refused(folder, monkeypatch):
+    def unsupported(*_):
+        raise OSError(lock.errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock.fcntl, "flock", unsupported)
+    with pytest.raises(StorageError, match=r"model.shards=2 is not possible: .* knows no locks"):
+        execute(shared(), folder, load, FakeEnsemble)
+    execute(config(), folder, load, FakeEnsemble)  # alone it goes as before
+
+
+@pytest.mark.parametrize("shards", [0, -1, 1001])
+def test_impossible_numbers_of_shards(shards):
+    with pytest.raises(ConfigError, match=rf"model.shards={shards} is not possible; expected a whole number from 1"):
+        ModelConfig("gcnn_ensemble", shards=shards)
+
+
+def test_the_number_of_tasks_is_no_setting_of_the_result():
+    """Plans that were made before there was such a key hold, and runs may change it between two attempts."""
+    assert settings_digest(config()) == settings_digest(shared(4))
+
+
+def test_a_run_goes_on_with_another_number_of_tasks(tasks, folder, whole):
+    assert tasks.wait(tasks.start(folder, die="chunk", shards=3)) == -signal.SIGKILL
+    assert tasks.wait(tasks.start(folder, shards=2)) == 0
+    assert_same(folder, whole)
+    np.testing.assert_equal(read_record(folder).done_members(), list(range(MEMBERS)))
