@@ -59,8 +59,9 @@ def submit(folder: Path, manifest: "Manifest", parts: Sequence["Batch"]) -> None
     with going_on(f"go on with: {again(folder, manifest)}", folder / LOGS), held(folder / LOCK_FILE):
         submitted = submit_arrays(folder, manifest.name, parts)
     for array in submitted:
-        jobs = "1 run" if len(array.runs) == 1 else f"{len(array.runs)} runs"
-        sys.stderr.write(f"submitted {jobs} as job {array.job}\n")
+        number, tasks = len(set(array.runs)), len(array.runs)
+        jobs = "1 run" if number == 1 else f"{number} runs"
+        sys.stderr.write(f"submitted {jobs} as job {array.job}{f' of {tasks} tasks' if tasks > number else ''}\n")
 
 
 def follow(folder: Path, manifest: "Manifest") -> None:
@@ -121,7 +122,9 @@ def listed(parts: Sequence["Batch"]) -> list[str]:
 
     lines = []
     for part in parts:
-        size = len(part.runs)
+        size = len(part.tasks)
         lines.append(f"{size} {'job' if size == 1 else 'jobs'} ({part.kind}): {' '.join(described(part.resources))}")
-        lines += [f"  {job.folder}: {' '.join(job.overrides)}" for job, _ in part.runs]
+        for job, config in part.runs:
+            tasks = f" ({config.model.shards} tasks)" if config.model.shards > 1 else ""
+            lines.append(f"  {job.folder}{tasks}: {' '.join(job.overrides)}")
     return lines

@@ -15,6 +15,7 @@ from eqntk_cli.sweeps.manifest import Manifest, states
 from eqntk_cli.sweeps.slurm import QueuedJob
 from eqntk_cli.sweeps.submissions import LOGS, latest_jobs
 from eqntk_cli.sweeps.submit import known_arrays
+from eqntk_cli.sweeps.tasks import Tasks
 
 FINISHED = ("done", "failed", "cancelled", "lost", "killed")
 _TAIL = 4096  # bytes of a log in which its last line is looked for
@@ -72,7 +73,7 @@ def overview(folder: Path, manifest: Manifest) -> Overview:
     Raises:
         StorageError: the journal of what was submitted is damaged.
     """
-    jobs: dict[str, str] = {}
+    jobs: dict[str, tuple[str, ...]] = {}
     known: Mapping[str, QueuedJob] = {}
     cancelled: set[str] = set()
     trouble = ""
@@ -80,19 +81,20 @@ def overview(folder: Path, manifest: Manifest) -> Overview:
         arrays = known_arrays(folder)
         jobs = latest_jobs(arrays)
         cancelled = {run for array in arrays if array.cancelled for run in array.runs}
-        known = _known(set(jobs.values()))
+        known = _known({job for tasks in jobs.values() for job in tasks})
     except ClusterError as error:
         trouble = str(error)
     found = []
     for job, run in states(folder, manifest):
-        number = jobs.get(job.folder)
-        entry = known.get(number) if number is not None else None
-        if entry is None and job.folder in cancelled:
-            entry = QueuedJob("CANCELLED")
-        status = _status(job, run, entry, submitted=number is not None and not trouble)
+        tasks = Tasks.of(jobs.get(job.folder, ()), known)
+        if tasks.ended() is None and job.folder in cancelled:
+            tasks = Tasks(dict.fromkeys(tasks.entries, QueuedJob("CANCELLED")))
+        status = _status(job, run, tasks, submitted=bool(tasks.entries) and not trouble)
         if not status.active and status.state != "done" and holder(folder / job.folder / LOCK_FILE) is not None:
             status = replace(status, active=True)
-        if number is not None and status.state in FINISHED[1:]:
+        if tasks.entries and status.state in FINISHED[1:]:
+            told = tasks.ended()
+            number = next(iter(tasks.entries)) if told is None else told[0]
             status = _explained(status, slurm.log_file(folder / LOGS, number))
         found.append(status)
     return Overview(tuple(found), trouble)
@@ -107,25 +109,28 @@ def _known(jobs: set[str]) -> dict[str, QueuedJob]:
     return {**slurm.accounts({job.partition("_")[0] for job in forgotten}), **queued} if forgotten else queued
 
 
-def _status(job: Job, run: RunSummary | None, entry: QueuedJob | None, submitted: bool) -> RunStatus:
+def _status(job: Job, run: RunSummary | None, tasks: Tasks, submitted: bool) -> RunStatus:
     state = "waiting" if run is None else run.state
     if state == "done":
         return RunStatus(job, run, "done")
-    if entry is not None and entry.works:
+    if tasks.works:
         left = None if run is None or run.record is None else _seconds_left(run.record)
-        return RunStatus(job, run, "running", active=True, reason=f"on {entry.node}", seconds_left=left)
-    if entry is not None and entry.waits:
+        left = None if left is None else left / tasks.works
+        return RunStatus(job, run, "running", active=True, reason=tasks.where, seconds_left=left)
+    if tasks.waits:
         begun = "queued" if run is None or state == "failed" else "preempted"
-        return RunStatus(job, run, begun, active=True, reason=entry.reason)
+        return RunStatus(job, run, begun, active=True, reason=tasks.reason)
     said = "" if run is None or run.error is None else run.error
     if not submitted or state in ("failed", "damaged"):
         left = _seconds_left(run.record) if run is not None and run.record is not None and state == "running" else None
         return RunStatus(job, run, state, reason=said if state in ("failed", "damaged") else "", seconds_left=left)
-    if entry is None:
+    told = tasks.ended()
+    if told is None:
         return RunStatus(job, run, "lost" if run is None else "killed", reason="the queue does not know it any more")
-    if entry.state.startswith("CANCELLED"):
+    ending = told[1].state
+    if ending.startswith("CANCELLED"):
         return RunStatus(job, run, "cancelled")
-    return RunStatus(job, run, "failed" if run is None or entry.state != "COMPLETED" else state, reason=entry.state)
+    return RunStatus(job, run, "failed" if run is None or ending != "COMPLETED" else state, reason=ending)
 
 
 def _explained(status: RunStatus, log: Path) -> RunStatus:

@@ -25,17 +25,18 @@ class Array:
     """Jobs that were submitted together; `job` is None until SLURM has answered."""
 
     name: str
-    runs: tuple[str, ...]  # folders of the runs, in the order of the tasks
+    runs: tuple[str, ...]  # folders of the runs, in the order of the tasks; one that several tasks share, several times
     job: str | None = None
     cancelled: bool = False  # by `eqntk sweep --cancel`
 
-    def jobs(self) -> dict[str, str]:
-        """The job id of every run; nothing before SLURM has answered."""
+    def jobs(self) -> dict[str, tuple[str, ...]]:
+        """The job ids of every run, one per task; nothing before SLURM has answered."""
         if self.job is None:
             return {}
         if len(self.runs) == 1:
-            return {self.runs[0]: self.job}
-        return {run: f"{self.job}_{task}" for task, run in enumerate(self.runs)}
+            return {self.runs[0]: (self.job,)}
+        tasks = [(run, f"{self.job}_{task}") for task, run in enumerate(self.runs)]
+        return {run: tuple(job for other, job in tasks if other == run) for run in self.runs}
 
 
 def new_array(sweep: str, runs: Sequence[str]) -> Array:
@@ -86,9 +87,9 @@ def with_numbers(arrays: Sequence[Array], numbers: dict[str, str]) -> list[Array
     return [replace(each, job=numbers.get(each.name)) if each.job is None else each for each in arrays]
 
 
-def latest_jobs(arrays: Sequence[Array]) -> dict[str, str]:
-    """The job id of every run that was submitted; the latest where there are several."""
-    return {run: job for array in arrays for run, job in array.jobs().items()}
+def latest_jobs(arrays: Sequence[Array]) -> dict[str, tuple[str, ...]]:
+    """The job ids of every run that was submitted, one per task; the latest where it was submitted several times."""
+    return {run: jobs for array in arrays for run, jobs in array.jobs().items()}
 
 
 def _without(folder: Path, array: Array) -> list[Array]:

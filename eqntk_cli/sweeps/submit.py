@@ -23,6 +23,11 @@ class Batch:
     resources: Resources
     runs: tuple[tuple[Job, Config], ...]
 
+    @property
+    def tasks(self) -> tuple[tuple[Job, Config], ...]:
+        """Every run once per task that shares it (`model.shards`)."""
+        return tuple(run for run in self.runs for _ in range(_tasks(run)))
+
 
 def batches(runs: Sequence[tuple[Job, Config]], resources: Mapping[str, Resources]) -> list[Batch]:
     """Runs sorted into arrays: by what they ask for, and no larger than SLURM takes."""
@@ -45,9 +50,9 @@ def submit(folder: Path, name: str, parts: Sequence[Batch]) -> list[Array]:
     """
     submitted = []
     for part in parts:
-        array = new_array(name, [job.folder for job, _ in part.runs])
+        array = new_array(name, [job.folder for job, _ in part.tasks])
         enter(folder, array)
-        jobs = [_cluster_job(folder, job, config, part.resources) for job, config in part.runs]
+        jobs = [_cluster_job(folder, job, config, part.resources) for job, config in part.tasks]
         try:
             array = replace(array, job=slurm.submit(jobs, part.resources, array.name, (folder / LOGS).resolve()))
         except ClusterError:
@@ -85,5 +90,16 @@ def _cluster_job(folder: Path, job: Job, config: Config, resources: Resources) -
 
 
 def _chunks(runs: Sequence[tuple[Job, Config]]) -> Iterator[Sequence[tuple[Job, Config]]]:
-    for start in range(0, len(runs), slurm.LARGEST_ARRAY):
-        yield runs[start : start + slurm.LARGEST_ARRAY]
+    """As many runs as an array takes, with all tasks of each."""
+    chunk: list[tuple[Job, Config]] = []
+    for run in runs:
+        if sum(map(_tasks, chunk)) + _tasks(run) > slurm.LARGEST_ARRAY:
+            yield chunk
+            chunk = []
+        chunk.append(run)
+    if chunk:
+        yield chunk
+
+
+def _tasks(run: tuple[Job, Config]) -> int:
+    return run[1].model.shards

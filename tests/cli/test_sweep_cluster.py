@@ -317,3 +317,50 @@ def test_ctrl_c_while_waiting_leaves_the_jobs(eqntk, slurm, monkeypatch):
     assert "the jobs stay in the queue" in answer.err
     assert slurm.submissions == 2
     assert set(states(eqntk).values()) == {"queued"}
+
+
+def test_a_run_that_is_shared_is_as_many_tasks(eqntk, slurm, tmp_path):
+    """It is active as long as one of them is; what it is missing is submitted only when none is."""
+    shared = [word for word in SWEEP if not word.startswith("model=")]
+    words = (*shared, "model=gcnn_ensemble,ntk", "model.shards=3")
+    listed = eqntk(*words, "--dry-run").out
+    assert "3 jobs (ensemble)" in listed
+    assert f"  {GCNN} (3 tasks): " in listed
+    answer = eqntk(*words)
+    assert answer.err.splitlines()[1:3] == [
+        "submitted 1 run as job 101 of 3 tasks",
+        "submitted 1 run as job 102 of 3 tasks",
+    ]
+    assert "--array=0-2" in slurm.script
+    slurm.put("101_0", "RUNNING", node="node7")
+    slurm.put("101_1", "RUNNING", node="node8")
+    slurm.put("101_2", "FAILED")
+    assert "2 of 3 tasks on node7, node8" in eqntk("sweep", "--status", "mine").out
+    for task in range(3):
+        slurm.put(f"102_{task}", "COMPLETED")
+    write_state(tmp_path / "mine" / "1_ntk", "done")
+    assert states(eqntk) == {GCNN: "running", "1_ntk": "done"}
+    slurm.put("101_0", "COMPLETED")
+    slurm.put("101_1", "PENDING", "Resources")
+    assert eqntk("sweep", "--resume", "mine", "--detach").status == 0
+    assert slurm.submissions == 2
+    slurm.put("101_1", "NODE_FAIL")
+    (tmp_path / "mine" / "slurm" / "101_1_0_log.err").write_text("eqntk: the disk is full\n")
+    answer = eqntk("sweep", "--status", "mine")
+    assert states(eqntk)[GCNN] == "failed"
+    assert "NODE_FAIL; the disk is full" in answer.out
+    assert "submitted 1 run as job 103 of 3 tasks" in eqntk("sweep", "--resume", "mine", "--detach").err
+    assert "1 of 2 runs are taken off the queue" in eqntk("sweep", "--cancel", "mine").out
+
+
+def test_tasks_of_a_run_stay_in_one_array(monkeypatch):
+    from eqntk_cli.config.compose import compose
+    from eqntk_cli.sweeps import slurm
+    from eqntk_cli.sweeps.expand import Job
+    from eqntk_cli.sweeps.submit import batches
+
+    monkeypatch.setattr(slurm, "LARGEST_ARRAY", 5)
+    config = compose(["model=ntk", "model.shards=2"])
+    runs = [(Job(number, str(number), str(number), ()), config) for number in range(3)]
+    parts = batches(runs, {"ensemble": Resources(), "ntk": Resources()})
+    assert [[job.folder for job, _ in part.tasks] for part in parts] == [["0", "0", "1", "1"], ["2", "2"]]
