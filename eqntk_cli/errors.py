@@ -81,6 +81,11 @@ class ClusterError(UserError):
     """A cluster that refuses a job, or does not answer; says what it was asked for."""
 
 
+def out_of_memory(error: Exception) -> bool:
+    """Whether a computation has ended because a device has too little memory: smaller pieces of it may do."""
+    return "RESOURCE_EXHAUSTED" in str(error)
+
+
 def how_to_install(requirement: str) -> str:
     """The command that adds a package, or an extra of this program ("eqntk[slurm]"), to the environment in use.
 

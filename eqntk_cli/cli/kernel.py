@@ -126,7 +126,7 @@ def _computed(
     tiles = None if memory is None else int(memory * _GIB)
     try:
         with Bar("kernel", "pairs") as bar, going_on("go on by the same command.", tiles_folder(out)):
-            engine = Engine(memory=tiles, precision=config.precision, progress=bar)
+            engine = Engine(memory=tiles, precision=config.precision, progress=bar, say=bar.say)
             kind = dtype or config.precision
             report = gram_file(pair, inputs.x1, inputs.x2, out, _identity(config), kind, engine, replace=force)
     except ForeignResultError as error:
@@ -162,7 +162,7 @@ def _told(pair: "PairKernel", report: "GramReport", out: Path, as_json: bool) ->
             "compute_s": report.compute_seconds,
             "peak_bytes": peak_bytes(),
             "route": pair.route,
-            "notes": list(pair.notes),
+            "notes": [*pair.notes, *report.notes],
             "shape": shape,
             "pairs_from_before": report.pairs_kept,
             "tile": [grid.tile_rows, grid.tile_columns],
@@ -177,5 +177,5 @@ def _told(pair: "PairKernel", report: "GramReport", out: Path, as_json: bool) ->
         f"{out}: {shape[0]} x {shape[1]}, route {pair.route}, {report.compute_seconds:.1f} s ({rate:.3g} pairs per "
         f"second) after {report.compile_seconds:.1f} s of compiling"
     )
-    for note in pair.notes:
+    for note in (*pair.notes, *report.notes):
         typer.echo(f"note: {note}")

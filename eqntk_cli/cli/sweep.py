@@ -33,8 +33,13 @@ def sweep(
     ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Check and list the runs; with slurm, what would be submitted. Run nothing."),
+        typer.Option(
+            "--dry-run",
+            help="Check and list the runs; with slurm, what would be submitted, and time, memory and storage of each "
+            "job from a short probe here. Run nothing.",
+        ),
     ] = False,
+    no_probe: Annotated[bool, typer.Option("--no-probe", help="With --dry-run: measure nothing.")] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A new folder for the runs, instead of runs/NAME_<time>.")
     ] = None,
@@ -53,7 +58,7 @@ def sweep(
     """Run every combination of settings, or the runs of an experiment; one that fails does not stop the others."""
     words = settings or []
     given = [option for option, folder in (("--resume", resume), ("--status", status), ("--cancel", cancel)) if folder]
-    way = Way(launcher, jobs, cluster, dry_run, detach)
+    way = Way(launcher, jobs, cluster, dry_run, detach, no_probe)
     if given:
         _alone(given, words, out, config_dir, way)
     if watch and status is None:

@@ -114,17 +114,3 @@ def cancel(folder: Path) -> None:
     note_cancelled(folder, found)
     typer.echo(f"{before} of {len(manifest.jobs)} runs are taken off the queue; what they have computed is kept")
     sys.stderr.write(f"go on with: {again(folder, manifest)}\n")
-
-
-def listed(parts: Sequence["Batch"]) -> list[str]:
-    """What would be submitted, in lines."""
-    from eqntk_cli.sweeps.cluster import described
-
-    lines = []
-    for part in parts:
-        size = len(part.tasks)
-        lines.append(f"{size} {'job' if size == 1 else 'jobs'} ({part.kind}): {' '.join(described(part.resources))}")
-        for job, config in part.runs:
-            tasks = f" ({config.model.shards} tasks)" if config.model.shards > 1 else ""
-            lines.append(f"  {job.folder}{tasks}: {' '.join(job.overrides)}")
-    return lines

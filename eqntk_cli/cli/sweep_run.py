@@ -13,7 +13,6 @@ from eqntk_cli.cli.going_on import say_loading
 from eqntk_cli.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
-    from eqntk_cli.config.schema import Config
     from eqntk_cli.sweeps.expand import Job
     from eqntk_cli.sweeps.manifest import Manifest
 
@@ -29,13 +28,15 @@ class Way:
     cluster: str | None = None
     dry_run: bool = False
     detach: bool = False
+    no_probe: bool = False
 
     def options(self) -> list[str]:
         """The options that were given."""
         found = [] if self.launcher is None else ["--launcher"]
         found += [] if self.jobs is None else ["--jobs"]
         found += [] if self.cluster is None else ["--cluster"]
-        return found + ["--dry-run"] * self.dry_run + ["--detach"] * self.detach
+        found += ["--dry-run"] * self.dry_run + ["--detach"] * self.detach
+        return found + ["--no-probe"] * self.no_probe
 
     def check(self, launcher: str, cluster_settings: dict[str, str]) -> None:
         """Refuse options that a launcher does not have.
@@ -49,9 +50,12 @@ class Way:
             )
         if launcher != "slurm":
             given = ["--detach"] * self.detach + ([] if self.cluster is None else [f"--cluster {self.cluster}"])
+            given += ["--no-probe"] * self.no_probe
             given += [f"cluster.{key}={value}" for key, value in cluster_settings.items()]
             if given:
                 raise ConfigError(f"{given[0]} needs --launcher slurm; {launcher} runs on this machine.")
+        if self.no_probe and not self.dry_run:
+            raise ConfigError("--no-probe belongs to --dry-run, which measures what jobs take; nothing else does.")
 
     def hydra(self) -> tuple[str, ...]:
         """What Hydra's launcher is told."""
@@ -63,6 +67,7 @@ def new_sweep(words: list[str], way: Way, out: Path | None, config_dir: str | No
     say_loading("checking every run")
     from eqntk_cli.cli.going_on import say_if_too_few
     from eqntk_cli.cli.sweep_cluster import arrays, check_cluster
+    from eqntk_cli.cli.sweep_dry import dry_run
     from eqntk_cli.sweeps.begin import checked, new_manifest, new_sweep_folder, remove_if_unused
     from eqntk_cli.sweeps.planned import holds_plan_alone, plan_of
 
@@ -72,7 +77,7 @@ def new_sweep(words: list[str], way: Way, out: Path | None, config_dir: str | No
     runs = checked(manifest)
     say_if_too_few(config for _, config in runs)
     if way.dry_run:
-        _list(manifest, runs)
+        dry_run(manifest, runs, measure=not way.no_probe, made={})
         return
     if launcher == "slurm":
         check_cluster(arrays(manifest, runs))
@@ -89,6 +94,7 @@ def resume_sweep(folder: Path, words: list[str], way: Way) -> None:
     """Start what is missing and what nobody is doing; on a cluster, wait for the rest, too."""
     say_loading("looking at what is there")
     from eqntk_cli.cli.sweep_cluster import arrays, check_cluster
+    from eqntk_cli.cli.sweep_dry import dry_run
     from eqntk_cli.cli.sweep_status import again
     from eqntk_cli.sweeps.begin import checked
     from eqntk_cli.sweeps.expand import parse
@@ -116,7 +122,8 @@ def resume_sweep(folder: Path, words: list[str], way: Way) -> None:
         raise ConfigError(f"{found.trouble} Without the queue it is not known what is missing.")
     missing = found.missing()
     if way.dry_run:
-        _list(manifest, checked(replace(manifest, jobs=tuple(missing))))
+        runs = checked(replace(manifest, jobs=tuple(missing)))
+        dry_run(manifest, runs, measure=not way.no_probe, made=found.members_made())
         return
     if launcher == "slurm" and missing:
         check_cluster(arrays(manifest, checked(replace(manifest, jobs=tuple(missing)))))
@@ -157,16 +164,3 @@ def _run_here(folder: Path, manifest: "Manifest", jobs: Sequence["Job"]) -> None
     typer.echo(str(folder))
     if failed:
         raise typer.Exit(2 if all(isinstance(error, UserError) for _, error in failed) else 1)
-
-
-def _list(manifest: "Manifest", runs: Sequence[tuple["Job", "Config"]]) -> None:
-    from eqntk_cli.cli.sweep_cluster import arrays, listed
-
-    if manifest.launcher == "slurm":
-        for line in listed(arrays(manifest, runs)):
-            typer.echo(line)
-    else:
-        for job, _ in runs:
-            typer.echo(f"{job.folder}: {' '.join(job.overrides)}")
-    what = "submitted" if manifest.launcher == "slurm" else "run"
-    typer.echo(f"{len(runs)} runs, all settings legal; nothing was {what}")

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float
 
 from eqntk_cli.domains.samples import Samples, count, take
-from eqntk_cli.errors import ConfigError
+from eqntk_cli.errors import ConfigError, out_of_memory
 from eqntk_cli.layers.network import Params
 from eqntk_cli.models.augmentation import Orbit
 from eqntk_cli.training.ensemble import EnsembleTrainer
@@ -90,7 +90,7 @@ class FiniteEnsemble:
                 flat = self._trained(start, stop, on_progress)
                 break
             except jax.errors.JaxRuntimeError as error:
-                if "RESOURCE_EXHAUSTED" not in str(error):
+                if not out_of_memory(error):
                     raise
                 self._halve(error)
         members, steps, _, outputs = flat.shape
@@ -127,9 +127,11 @@ class FiniteEnsemble:
         return member - member % 2 if self.antithetic else member
 
     def _halve(self, error: Exception) -> None:
-        layout = self.trainer.layout.halved()
-        if layout.members < jax.device_count():
-            raise ConfigError("one member does not fit into memory; lower model.width") from error
+        layout = self.trainer.layout.halved(jax.device_count())
+        if layout is None:
+            raise ConfigError(
+                "one member with one original and its orbit does not fit into the memory of a device; lower model.width"
+            ) from error
         self.trainer, self._kept = replace(self.trainer, layout=layout), None
 
     def invariance_error(self) -> float | None:

@@ -4,6 +4,7 @@ A matrix that is kept has a folder of tiles under its name, from which a killed 
 is what was written, to the last bit.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +13,7 @@ import jax
 import numpy as np
 
 from eqntk_cli.domains.samples import Samples, count
+from eqntk_cli.kernels.gram.loop import Say
 from eqntk_cli.kernels.gram.matrix import Engine, Kept, gram
 from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
 
@@ -27,20 +29,25 @@ class Grams:
     """Computes Gram matrices.
 
     `folder` is where tiles are kept, None for nowhere; `settings` all that they depend on besides the samples;
-    `on_pairs` is told about the pairs of all matrices together.
+    `on_pairs` is told about the pairs of all matrices together, `say` what a reader of the results must know.
     """
 
     def __init__(
-        self, folder: Path | None = None, settings: Mapping[str, str] | None = None, on_pairs: OnPairs | None = None
+        self,
+        folder: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+        on_pairs: OnPairs | None = None,
+        say: Say = warnings.warn,
     ) -> None:
         self._folder = folder
         self._settings = dict(settings or {})
+        self._say = say
         self._prefix = ""
         self._pairs = _Pairs(on_pairs)
 
     def within(self, part: str) -> "Grams":
         """The same under names of their own, for matrices that would clash; their pairs are counted together."""
-        grams = Grams(self._folder, self._settings)
+        grams = Grams(self._folder, self._settings, say=self._say)
         grams._prefix, grams._pairs = f"{self._prefix}{part}_", self._pairs
         return grams
 
@@ -84,7 +91,7 @@ class Grams:
         if self._folder is not None:
             dtype = jax.tree.leaves(x1)[0].dtype
             kept = Kept(self._folder / name, {**self._settings, "matrix": name}, dtype, copies or {})
-        return gram(kernel, x1, x2, Engine(progress=_Counted(self._pairs, name)), inverse, kept)
+        return gram(kernel, x1, x2, Engine(progress=_Counted(self._pairs, name), say=self._say), inverse, kept)
 
 
 class _Pairs:

@@ -167,7 +167,13 @@ def _run_block(
     shown = BlockProgress(session.progress, start, stop, session.record, int(model.record_steps[-1]))
     shown(0.0)
     with session.access.room(store.block_bytes, start) as reserve:
+        before = model.layout
         values = model.run_block(start, stop, shown)
+        if model.layout != before:
+            session.note(
+                f"a device ran out of memory: from member {start} on the work has a smaller layout ({model.layout}); "
+                "its numbers are alike to those of the usual one up to rounding"
+            )
         expected = (stop - start, *store.shape[1:])
         if values.shape != expected:
             raise ValueError(f"a block of predictions has shape {values.shape}, expected {expected}")

@@ -19,6 +19,7 @@ from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.errors import ConfigError, DataError, StorageError
 from eqntk_cli.files.atomic import make_folder
 from eqntk_cli.models.base import EnsembleModel, KernelModel
+from eqntk_cli.models.grams import Grams
 from eqntk_cli.runs import provenance
 from eqntk_cli.runs.access import Access, access
 from eqntk_cli.runs.contents import CONFIG_FILE, KERNELS, RECORD_FILE
@@ -274,4 +275,4 @@ def _note_model(session: Session, model: EnsembleModel | KernelModel) -> None:
 def _build_model(session: Session, config: Config, data: DataBundle) -> EnsembleModel | KernelModel:
     from eqntk_cli.models.registry import build_model
 
-    return build_model(config, data, kept_kernels(session) if config.model.name == "ntk" else None)
+    return build_model(config, data, kept_kernels(session) if config.model.name == "ntk" else Grams(say=session.note))

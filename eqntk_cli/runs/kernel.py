@@ -26,7 +26,7 @@ from eqntk_cli.runs.store import ROOM, write_kernel_predictions
 def kept_kernels(session: Session) -> Grams:
     """What computes the Gram matrices of a kernel prediction, keeps their tiles in the run folder and shows them."""
     versions = {name: session.record.versions.get(name, "absent") for name in DECISIVE}
-    return Grams(session.folder / KERNELS, versions, _ShownPairs(session))
+    return Grams(session.folder / KERNELS, versions, _ShownPairs(session), session.note)
 
 
 def discard_kernels(folder: Path) -> None:

@@ -34,6 +34,7 @@ ENSEMBLE_AXES = ("member", "step", "element", "sample", "output")
 MEAN_AXES = ("kernel", "step", "sample", "output")
 COVARIANCE_AXES = ("kernel", "step", "sample", "sample2")
 _NAMES = np.dtypes.StringDType()
+_DOUBLE = 8  # bytes: kernel predictions are kept in double precision
 ROOM = ("the predictions", "ask for fewer members, samples or record_steps")
 
 
@@ -69,8 +70,7 @@ class EnsembleStore:
         samples, outputs = points.target.shape
         shape = (members, len(points.steps), len(elements), samples, outputs)
         chunks = (min(block_size, members), *shape[1:])
-        blocks = -(-members // chunks[0])
-        require_room(folder, blocks * int(np.prod(chunks)) * np.dtype(dtype).itemsize, *ROOM)
+        require_room(folder, ensemble_bytes(shape, block_size, dtype), *ROOM)
         with disk_errors(folder):
             group = _new_group(folder)
             _array(group, "prediction", ENSEMBLE_AXES, shape, dtype, chunks)
@@ -160,6 +160,17 @@ class EnsembleStore:
             return np.asarray(self._array[start:stop])
         except (OSError, ValueError) as error:
             raise StorageError(f"{self._folder / STORE}: members {start}-{stop} are damaged ({error}).") from error
+
+
+def ensemble_bytes(shape: tuple[int, int, int, int, int], block_size: int, dtype: str) -> int:
+    """What the predictions of an ensemble, (member, step, element, sample, output), take on the disk: whole blocks."""
+    block = min(block_size, shape[0])
+    return -(-shape[0] // block) * block * int(np.prod(shape[1:])) * np.dtype(dtype).itemsize
+
+
+def kernel_bytes(kernels: int, steps: int, samples: int, outputs: int, covariance: bool) -> int:
+    """What the predictions of an infinite ensemble take on the disk."""
+    return _DOUBLE * kernels * steps * samples * (outputs + (samples if covariance else 0))
 
 
 def write_kernel_predictions(

@@ -33,7 +33,7 @@ class Notice:
     def __init__(self, folder: Path, number: signal.Signals, grace: float, abandon: Callable[[], None]) -> None:
         self._folder = folder
         self._number = number
-        self._margin = min(_MARGIN, grace / 3)
+        self._margin = margin(grace)
         self._grace = grace
         self._abandon = abandon
         self._left = threading.Event()
@@ -83,6 +83,11 @@ class Notice:
             return read_record(self._folder).members_done
         except StorageError:  # not begun yet
             return None
+
+
+def margin(grace: float) -> float:
+    """Seconds before the end of the grace at which a run that has not stopped by itself is ended."""
+    return min(_MARGIN, grace / 3)
 
 
 def _heard(_number: int, _frame: FrameType | None) -> None:

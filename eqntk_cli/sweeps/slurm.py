@@ -46,6 +46,11 @@ class QueuedJob:
         """Whether it is on a node."""
         return self.state in _WORKING
 
+    @property
+    def ends(self) -> bool:
+        """Whether it is being cleared away."""
+        return self.state == "COMPLETING"
+
 
 def require_slurm() -> None:
     """Check that jobs can be submitted from here.
@@ -166,15 +171,25 @@ def named(names: Iterable[str]) -> dict[str, str]:
     return dict(line.split("|", 1) for line in answer.stdout.splitlines() if "|" in line)
 
 
-def cancel(jobs: Sequence[str]) -> None:
-    """Take jobs off the queue, running ones too.
+def cancel(jobs: Iterable[str]) -> None:
+    """Take jobs off the queue, running ones too; those that it has forgotten, or that have ended, are no mistake.
 
     Raises:
-        ClusterError: SLURM refuses.
+        ClusterError: SLURM refuses, or does not answer.
     """
-    answer = _asked(["scancel", *jobs])
-    if answer.returncode != 0:
+    wanted = set(jobs)
+    there = _unfinished(wanted)
+    if not there:
+        return
+    answer = _asked(["scancel", *sorted(there)])
+    if answer.returncode != 0 and _unfinished(there):  # else they ended in between
         raise ClusterError(f"SLURM does not cancel: {_said(answer.stderr)}.")
+
+
+def _unfinished(jobs: set[str]) -> set[str]:
+    """Those of these jobs of which a task waits or runs."""
+    known = queue().items()
+    return jobs & {job.partition("_")[0] for job, each in known if (each.waits or each.works) and not each.ends}
 
 
 def requeue() -> bool:

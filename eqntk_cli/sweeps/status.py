@@ -60,6 +60,10 @@ class Overview:
         """The runs that are not done and that nobody will do."""
         return [run.job for run in self.runs if run.state != "done" and not run.active]
 
+    def members_made(self) -> dict[str, int]:
+        """The members that are there already, by the folders of their runs."""
+        return {each.job.folder: each.run.record.members_done for each in self.runs if each.run and each.run.record}
+
     def counts(self) -> str:
         """`3 queued, 2 running, 7 done`."""
         order = ("waiting", "queued", "running", "preempted", "killed", "lost", "cancelled", "failed", "done")
@@ -80,7 +84,8 @@ def overview(folder: Path, manifest: Manifest) -> Overview:
     try:
         arrays = known_arrays(folder)
         jobs = latest_jobs(arrays)
-        cancelled = {run for array in arrays if array.cancelled for run in array.runs}
+        latest = {run: array for array in arrays for run in array.runs}
+        cancelled = {run for run, array in latest.items() if array.cancelled}
         known = _known({job for tasks in jobs.values() for job in tasks})
     except ClusterError as error:
         trouble = str(error)

@@ -42,9 +42,14 @@ class Layout:
     originals: int
     steps: int
 
-    def halved(self) -> "Layout":
-        """Half as many members; the bits of the result are then another layout's."""
-        return Layout(self.members // 2, self.originals, self.steps)
+    def halved(self, devices: int) -> "Layout | None":
+        """Half as many members, or with one per device half a micro-batch; None where nothing is left to halve.
+
+        The bits of the result are then another layout's. Predictions are read in chunks as large as a micro-batch.
+        """
+        if self.members >= 2 * devices:
+            return Layout(devices * (self.members // devices // 2), self.originals, self.steps)
+        return Layout(self.members, self.originals // 2, self.steps) if self.originals > 1 else None
 
     def values(self) -> dict[str, int]:
         """As it stands in the record of a run."""

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import pytest
 
 from eqntk_cli.files.lock import held
+from eqntk_cli.runs.cost import Cost
 from eqntk_cli.runs.record import Record, write_record
 from eqntk_cli.sweeps.cluster import Resources
 from eqntk_cli.sweeps.slurm import check_resources
@@ -101,12 +102,68 @@ def test_a_cluster_file_in_the_users_folder_is_used(eqntk, slurm, tmp_path):
 
 def test_a_dry_run_needs_no_cluster(eqntk, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", "")
-    answer = eqntk(*SWEEP, "--dry-run", "cluster.partition=short")
+    answer = eqntk(*SWEEP, "--dry-run", "--no-probe", "cluster.partition=short")
     assert answer.status == 0, answer.err
     assert "2 jobs (ensemble): partition=short timeout_min=240" in answer.out
     assert "1 job (ntk)" in answer.out
     assert answer.out.splitlines()[-1] == "3 runs, all settings legal; nothing was submitted"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def probes(monkeypatch):
+    """The settings that were measured, in place of measuring them: 10 s for a start, 60 s for four members."""
+    found = []
+
+    def probe(config, cores, waiting):
+        waiting()
+        found.append((config.model.name, config.seed, cores))
+        if config.model.name == "ntk":
+            return "the data are not here"
+        return Cost(10, 0, 60, 4, 4, memory=5 * 2**30, storage=2**20, whole=True, device="cpu:0 cpu")
+
+    monkeypatch.setattr("eqntk_cli.sweeps.probe.probe", probe)
+    return found
+
+
+def test_a_dry_run_says_what_each_job_takes(eqntk, probes):
+    answer = eqntk(*SWEEP, "seed=0,1", "--dry-run", "cluster.cpus_per_task=1")
+    assert answer.status == 0, answer.err
+    assert probes == [("gcnn_ensemble", 0, 1), ("augmented_ensemble", 0, 1), ("ntk", 0, 1)]
+    assert answer.out.count("    about 1 min 10 s, about 5.0 GiB of memory, 1 MiB on the disk") == 4
+    assert answer.out.count("    note: cluster.mem_gb=4 is too little memory; it takes 5 or more") == 4
+    assert answer.out.count("    not measured: the data are not here") == 2
+    assert "all together: at least 4 min 40 s of jobs, at least 4 MiB on the disk" in answer.out
+    assert "measured by short probes on 1 cores of this machine" in answer.out
+
+
+def test_a_dry_run_divides_a_run_among_its_tasks(eqntk, probes):
+    answer = eqntk(*SWEEP, "model.members=32", "model.shards=4", "--dry-run")
+    assert "8 jobs (ensemble)" in answer.out
+    assert f"  {GCNN} (4 tasks): " in answer.out
+    assert answer.out.count("    each task about 2 min 10 s") == 2  # eight members, four at a time
+    assert "all together: at least 17 min 20 s of jobs" in answer.out
+    assert len(probes) == 3
+
+
+def test_a_dry_run_says_what_it_could_not_measure_like_a_node(eqntk, probes):
+    answer = eqntk(*SWEEP, "--dry-run", "cluster.cpus_per_task=4096", "cluster.gpus_per_node=1")
+    assert "(4096 are asked for), without the GPU that is asked for, of this machine" in answer.out
+    assert len(probes) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([*SWEEP, "--no-probe"], "--no-probe belongs to --dry-run"),
+        (["sweep", "--dry-run", "--no-probe"], "--no-probe needs --launcher slurm"),
+        (["sweep", "--status", "a", "--no-probe"], "leave --no-probe out"),
+    ],
+)
+def test_no_probe_belongs_to_dry_runs_of_a_cluster(eqntk, words, says):
+    answer = eqntk(*words)
+    assert answer.status == 2
+    assert says in answer.err
 
 
 @pytest.mark.parametrize(
@@ -193,7 +250,7 @@ def test_resume_submits_what_is_missing_and_nothing_twice(eqntk, slurm, tmp_path
     slurm.put("101_1", "FAILED")
     write_state(tmp_path / "mine" / AUGMENTED, "failed", error="no more memory")
     write_state(tmp_path / "mine" / NTK, "done")
-    listed = eqntk("sweep", "--resume", "mine", "--dry-run")
+    listed = eqntk("sweep", "--resume", "mine", "--dry-run", "--no-probe")
     assert [line.split(":")[0] for line in listed.out.splitlines() if line.startswith("  ")] == [f"  {AUGMENTED}"]
     answer = eqntk("sweep", "--resume", "mine", "--detach", "cluster.mem_gb=8")
     assert answer.status == 0, answer.err
@@ -206,14 +263,24 @@ def test_resume_submits_what_is_missing_and_nothing_twice(eqntk, slurm, tmp_path
     assert states(eqntk) == {GCNN: "running", AUGMENTED: "queued", NTK: "done"}
 
 
+@pytest.mark.usefixtures("submitted", "probes")
+def test_a_dry_run_of_the_rest_counts_the_missing_members(eqntk, slurm, tmp_path):
+    slurm.put("101_0", "FAILED")
+    slurm.put("101_1", "RUNNING", node="node7")
+    write_state(tmp_path / "mine" / GCNN, "failed", error="no more memory", members_done=4)
+    answer = eqntk("sweep", "--resume", "mine", "--dry-run")
+    assert answer.out.count("    about 10 s, about 5.0 GiB") == 1
+    assert AUGMENTED not in answer.out
+
+
 @pytest.mark.usefixtures("submitted")
 def test_resume_leaves_alone_what_another_process_holds(eqntk, slurm, tmp_path):
     slurm.forget()
     (tmp_path / "mine" / NTK).mkdir()
     with held(tmp_path / "mine" / NTK / ".lock"):
-        listed = eqntk("sweep", "--resume", "mine", "--dry-run")
+        listed = eqntk("sweep", "--resume", "mine", "--dry-run", "--no-probe")
     assert NTK not in listed.out
-    assert NTK in eqntk("sweep", "--resume", "mine", "--dry-run").out
+    assert NTK in eqntk("sweep", "--resume", "mine", "--dry-run", "--no-probe").out
 
 
 def test_an_answer_that_got_lost_does_not_queue_twice(eqntk, slurm):
@@ -249,6 +316,32 @@ def test_cancel_takes_off_what_is_in_the_queue(eqntk, slurm, tmp_path):
     assert "go on with: eqntk sweep --resume mine" in eqntk("sweep", "--status", "mine").err
 
 
+@pytest.mark.usefixtures("submitted")
+def test_cancel_after_a_resume_passes_over_what_the_queue_has_forgotten(eqntk, slurm, tmp_path):
+    slurm.forget("101")
+    slurm.put("102", "COMPLETED")
+    write_state(tmp_path / "mine" / GCNN, "failed", error="no more memory")
+    write_state(tmp_path / "mine" / NTK, "done")
+    assert eqntk("sweep", "--resume", "mine", "--detach").status == 0
+    answer = eqntk("sweep", "--cancel", "mine")
+    assert answer.status == 0, answer.err
+    assert "2 of 3 runs are taken off the queue" in answer.out
+    assert states(eqntk) == {GCNN: "failed", AUGMENTED: "cancelled", NTK: "done"}
+    answer = eqntk("sweep", "--cancel", "mine")
+    assert answer.status == 0, answer.err
+    assert "0 of 3 runs are taken off the queue" in answer.out
+
+
+@pytest.mark.usefixtures("submitted")
+def test_a_run_that_was_cancelled_once_and_submitted_again_is_not_cancelled(eqntk, slurm):
+    eqntk("sweep", "--cancel", "mine")
+    slurm.forget()
+    eqntk("sweep", "--resume", "mine", "--detach")
+    assert set(states(eqntk).values()) == {"queued"}
+    slurm.forget()
+    assert set(states(eqntk).values()) == {"lost"}
+
+
 def test_a_sweep_of_this_machine_cannot_be_cancelled(eqntk, tmp_path):
     from eqntk_cli.sweeps.expand import expand, parse
     from eqntk_cli.sweeps.manifest import Manifest, write_manifest
@@ -265,7 +358,7 @@ def test_waiting_ends_when_nothing_is_left_in_the_queue(eqntk, slurm, tmp_path):
     for job in ("101_0", "101_1", "102"):
         slurm.put(job, "CANCELLED")
     write_state(tmp_path / "mine" / NTK, "done")
-    answer = eqntk("sweep", "--resume", "mine", "--dry-run")
+    answer = eqntk("sweep", "--resume", "mine", "--dry-run", "--no-probe")
     assert "2 runs" in answer.out
     for run in (GCNN, AUGMENTED):
         write_state(tmp_path / "mine" / run, "done")

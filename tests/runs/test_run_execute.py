@@ -212,6 +212,24 @@ def test_a_failure_is_recorded_and_gone_on_with(tmp_path):
     assert (tmp_path / "run" / "metrics.csv").read_bytes() == (tmp_path / "whole" / "metrics.csv").read_bytes()
 
 
+def test_a_smaller_layout_after_running_out_of_memory_is_on_record(tmp_path):
+    class Halved(FakeEnsemble):
+        """One whose second block does not fit as the first one did."""
+
+        def run_block(self, start, stop, on_progress):
+            self.layout = {"members": 2 if start == 0 else 1}
+            return super().run_block(start, stop, on_progress)
+
+    def build(settings, data):
+        return Halved(settings, data, layout={"members": 2})
+
+    record = read_record(execute(config(), tmp_path / "run", load, build))
+    notes = [note for note in record.notes if "ran out of memory" in note]
+    assert len(notes) == 1
+    assert "from member 2 on the work has a smaller layout ({'members': 1})" in notes[0]
+    assert [block.layout["members"] for block in record.blocks_done] == [2, 1, 1, 1]
+
+
 def refused(*_):
     raise DataError("breastmnist.npz: expected md5 a, got b; delete it and fetch it again.")
 

@@ -27,7 +27,12 @@ for word in "$@"; do case "$word" in --name=*)
 cat queue
 """
 SCANCEL = """\
-for job in "$@"; do sed -i "s/^\\(${job}\\(_[0-9]*\\)\\?\\)|[A-Z]*|.*/\\1|CANCELLED||/" queue; done
+for job in "$@"; do
+  grep -q "^${job}[_|]" queue || { code=1
+    echo "scancel: error: Kill job error on job id $job: Invalid job id specified" >&2; }
+  sed -i "s/^\\(${job}\\(_[0-9]*\\)\\?\\)|[A-Z]*|.*/\\1|CANCELLED||/" queue
+done
+exit ${code:-0}
 """
 
 
@@ -50,9 +55,9 @@ class FakeSlurm:
         lines = [line for line in self._lines() if line.partition("|")[0] != job]
         self._write([*lines, f"{job}|{state}|{reason}|{node}"])
 
-    def forget(self):
-        """As SLURM does some minutes after jobs have ended."""
-        self._write([])
+    def forget(self, job=""):
+        """As SLURM does some minutes after jobs have ended; only those whose id begins like this."""
+        self._write([line for line in self._lines() if not line.startswith(job)])
 
     def refuse(self, answer):
         """Make sbatch refuse whatever it is asked."""

@@ -11,7 +11,7 @@ import pytest
 from eqntk_cli.architectures.cnn import Cnn
 from eqntk_cli.config.schema import ArchitectureConfig
 from eqntk_cli.domains.pixels import PixelGrid
-from eqntk_cli.errors import NumericalError
+from eqntk_cli.errors import ConfigError, NumericalError
 from eqntk_cli.layers.linear import Linear
 from eqntk_cli.models.augmentation import Orbit
 from eqntk_cli.models.ensemble import FiniteEnsemble
@@ -143,6 +143,42 @@ def test_a_block_that_runs_out_of_memory_is_halved_and_says_so(monkeypatch):
     found = built.run_block(0, 2, ignore)
     assert built.layout["members"] == 2 < before
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("before", "devices", "after"),
+    [
+        ((8, 6, 1), 1, (4, 6, 1)),
+        ((8, 6, 1), 8, (8, 3, 1)),
+        ((24, 6, 1), 8, (8, 6, 1)),
+        ((1, 3, 9), 1, (1, 1, 9)),
+        ((1, 1, 9), 1, None),
+    ],
+)
+def test_first_members_then_micro_batches_are_halved(before, devices, after):
+    assert Layout(*before).halved(devices) == (None if after is None else Layout(*after))
+
+
+def test_a_member_that_does_not_fit_alone_is_trained_on_smaller_micro_batches(monkeypatch):
+    built = case("augmented, mini-batches, momentum, centred")
+    expected = built.run_block(0, 2, ignore)
+    real, built = type(built.trainer).run, replace(built)
+
+    def short_of_memory(trainer, keys, on_progress, signs):
+        if len(keys) > 1 or trainer.layout.originals > 1:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+        return real(trainer, keys, on_progress, signs)
+
+    monkeypatch.setattr(type(built.trainer), "run", short_of_memory)
+    np.testing.assert_allclose(built.run_block(0, 2, ignore), expected, rtol=1e-10, atol=1e-12)
+    assert (built.layout["members"], built.layout["originals"]) == (1, 1)
+    monkeypatch.setattr(type(built.trainer), "run", _never)
+    with pytest.raises(ConfigError, match=r"one member with one original .*lower model\.width"):
+        built.run_block(0, 2, ignore)
+
+
+def _never(*_):
+    raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
 
 
 def test_divergence_is_seen():

@@ -6,19 +6,22 @@ died are computed by those that are left.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import jax
 import numpy as np
 
-from eqntk_cli.errors import NumericalError
-from eqntk_cli.kernels.gram.program import TileProgram
+from eqntk_cli.errors import NumericalError, out_of_memory
+from eqntk_cli.kernels.gram.parts import Pairs, TileRunner, TileWork, parts_note
 from eqntk_cli.kernels.gram.sides import Sides
 from eqntk_cli.kernels.gram.tiles import Tile, TileGrid
 from eqntk_cli.kernels.pair.base import KernelBlock
 from eqntk_cli.progress import Progress
+
+Say = Callable[[str], None]  # told what a reader of the matrix must know
 
 
 class TileKeeper(Protocol):
@@ -40,18 +43,28 @@ class TileKeeper(Protocol):
         """Keep one tile."""
 
 
-def compute(program: TileProgram, sides: Sides, keeper: TileKeeper, progress: Progress) -> None:
+def compute(
+    work: TileWork, runner: TileRunner, sides: Sides, keeper: TileKeeper, progress: Progress, say: Say
+) -> TileRunner:
     """Compute the tiles that are missing, until all are there; `progress` counts pairs, those of others too.
+
+    Where a device runs out of memory, tiles are computed in ever smaller parts, which is told to `say`.
+
+    Returns:
+        What computed the last of them.
 
     Raises:
         NumericalError: an entry is not finite.
+        DeviceMemoryError: not even a pair of samples fits in the memory of a device.
         StorageError: a tile cannot be kept.
     """
     done = keeper.done()
     missing = [tile for tile in keeper.grid if tile not in done]
     tally = _Tally(keeper.grid, missing, progress)
-    loop = _Loop(program, sides, keeper, tally)
+    loop = _Loop(work, runner, sides, keeper, tally, say)
     claimed_by_others: list[Tile] = []
+    if missing:
+        loop.say_parts()
     loop.run(_claims(keeper, missing, claimed_by_others))
     for tile in claimed_by_others:
         claim = keeper.claim(tile, wait=True)
@@ -59,6 +72,7 @@ def compute(program: TileProgram, sides: Sides, keeper: TileKeeper, progress: Pr
             tally.add([tile])
         else:
             loop.run([(tile, claim)])
+    return loop.runner
 
 
 class _Tally:
@@ -91,23 +105,25 @@ class _Batch(NamedTuple):
 
     tiles: list[Tile]
     claims: ExitStack
-    promise: KernelBlock
+    promise: KernelBlock | None  # None: there was no memory to set it off
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Loop:
-    program: TileProgram
+    work: TileWork
+    runner: TileRunner
     sides: Sides
     keeper: TileKeeper
     tally: _Tally
+    say: Say
 
     def run(self, claims: Iterable[tuple[Tile, ExitStack]]) -> None:
         """Compute the tiles that are claimed, batch after batch."""
         running: deque[_Batch] = deque()
         try:
-            for batch in _batches(claims, self.program.devices):
+            for batch in _batches(claims, self.runner.devices):
                 running.append(self._start(batch))
-                if len(running) > self.program.ahead:
+                if len(running) > self.runner.ahead:
                     self._finish(running.popleft())
             while running:
                 self._finish(running.popleft())
@@ -120,13 +136,38 @@ class _Loop:
         for _, claim in batch:
             claims.push(claim)
         tiles = [tile for tile, _ in batch]
-        promise = self.program.start([self.sides.tile(self.keeper.grid, tile) for tile in tiles])
-        return _Batch(tiles, claims, promise)
+        try:
+            return _Batch(tiles, claims, self.runner.start(self._pairs(tiles)))
+        except jax.errors.JaxRuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            return _Batch(tiles, claims, None)
+
+    def _pairs(self, tiles: Sequence[Tile]) -> Pairs:
+        return [self.sides.tile(self.keeper.grid, tile) for tile in tiles]
+
+    def _fetched(self, batch: _Batch) -> list[np.ndarray]:
+        """The arrays of a batch, from smaller parts of its tiles if need be."""
+        promise = batch.promise
+        while True:
+            try:
+                promise = self.runner.start(self._pairs(batch.tiles)) if promise is None else promise
+                return [np.asarray(values) for values in promise]
+            except jax.errors.JaxRuntimeError as error:
+                if not out_of_memory(error):
+                    raise
+            promise, self.runner = None, self.work.in_parts(2 * self.runner.parts)
+            self.say_parts()
+
+    def say_parts(self) -> None:
+        """Tell if tiles are computed in parts."""
+        if self.runner.parts > 1:
+            self.say(parts_note(self.keeper.grid, self.runner.parts))
 
     def _finish(self, batch: _Batch) -> None:
         grid = self.keeper.grid
         with batch.claims:
-            arrays = [np.asarray(values) for values in batch.promise]
+            arrays = self._fetched(batch)
             for position, tile in enumerate(batch.tiles):
                 rows, columns = grid.shape(tile)
                 block = KernelBlock(*(array[position, :rows, :columns] for array in arrays))

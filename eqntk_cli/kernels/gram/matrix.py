@@ -8,6 +8,7 @@ interrupted or not, and up to rounding for any tile size and number of devices.
 
 import math
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -19,8 +20,9 @@ from numpy.typing import DTypeLike
 
 from eqntk_cli.domains.samples import Samples
 from eqntk_cli.kernels.gram.archive import refuse_other_result, write_gram
-from eqntk_cli.kernels.gram.loop import compute
-from eqntk_cli.kernels.gram.program import Programs, TileProgram
+from eqntk_cli.kernels.gram.loop import Say, compute
+from eqntk_cli.kernels.gram.parts import TileRunner, TileWork, parts_note
+from eqntk_cli.kernels.gram.program import Programs
 from eqntk_cli.kernels.gram.sides import Sides
 from eqntk_cli.kernels.gram.store import TileStore
 from eqntk_cli.kernels.gram.tiles import Tile, TileGrid, mirrored, plan, reflected, rounded_up
@@ -41,6 +43,7 @@ class Engine:
         devices: where to compute, one tile each at a time; None: everywhere.
         precision: float32 or float64, of the computation; None: that of the samples.
         progress: is told the pairs that are done.
+        say: is told what a reader of the result must know: that tiles had to be made smaller.
         programs: where compiled programs are kept for later matrices; tiles then have sides from a short list, so
             that matrices of many sizes share few programs. None: a program serves one matrix.
 
@@ -59,6 +62,7 @@ class Engine:
     devices: Sequence[jax.Device] | None = None
     precision: str | None = None
     progress: Progress = silent
+    say: Say = warnings.warn
     programs: Programs | None = None
 
 
@@ -74,6 +78,7 @@ class GramReport:
         bytes_per_tile: device memory of one tile.
         devices: number of tiles computed at the same time.
         grid: how the matrix was cut.
+        notes: what a reader of the result must know.
     """
 
     pairs: int
@@ -83,6 +88,7 @@ class GramReport:
     bytes_per_tile: int
     devices: int
     grid: TileGrid
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,9 +145,9 @@ def gram(
     engine = engine or Engine()
     sides = Sides.of(x1, x2, engine.precision, inverse)
     if kept is None:
-        grid, program = _planned(kernel, sides, engine)
+        grid, work, runner = _planned(kernel, sides, engine)
         matrices = _Matrices(grid)
-        compute(program, sides, matrices, engine.progress)
+        compute(work, runner, sides, matrices, engine.progress, engine.say)
         return matrices.block
     store, _ = _filled(kernel, sides, engine, kept, with_result=False)
     matrices = _Matrices(store.grid)
@@ -235,17 +241,17 @@ def _filled(
         report = _report(store.grid, before)
         engine.progress(report.pairs, report.pairs)
         return store, report
-    grid, program = _planned(kernel, sides, engine, None if store is None else store.grid)
+    grid, work, runner = _planned(kernel, sides, engine, None if store is None else store.grid)
     if store is None:
         store = TileStore.create(kept.folder, identity, grid, kept.dtype, with_result)
         if store.grid != grid:  # another process was quicker, and has other tiles
-            _, program = _planned(kernel, sides, engine, store.grid)
+            _, work, runner = _planned(kernel, sides, engine, store.grid)
     start = time.perf_counter()
-    compute(program, sides, store, engine.progress)
-    return store, _report(store.grid, before, program, time.perf_counter() - start)
+    runner = compute(work, runner, sides, store, engine.progress, engine.say)
+    return store, _report(store.grid, before, runner, time.perf_counter() - start)
 
 
-def _report(grid: TileGrid, before: set[Tile], program: TileProgram | None = None, seconds: float = 0.0) -> GramReport:
+def _report(grid: TileGrid, before: set[Tile], program: TileRunner | None = None, seconds: float = 0.0) -> GramReport:
     return GramReport(
         pairs=sum(grid.pairs(tile) for tile in grid),
         pairs_kept=sum(grid.pairs(tile) for tile in before),
@@ -254,18 +260,20 @@ def _report(grid: TileGrid, before: set[Tile], program: TileProgram | None = Non
         bytes_per_tile=program.bytes_per_tile if program else 0,
         devices=program.devices if program else 0,
         grid=grid,
+        notes=(parts_note(grid, program.parts),) if program and program.parts > 1 else (),
     )
 
 
 def _planned(
     kernel: PairKernel, sides: Sides, engine: Engine, cut: TileGrid | None = None
-) -> tuple[TileGrid, TileProgram]:
+) -> tuple[TileGrid, TileWork, TileRunner]:
     """Tiles within the memory allowed, by the kernel's own word first and the compiler's count then."""
-    devices = list(engine.devices or jax.devices())
+    devices = tuple(engine.devices or jax.devices())
     memory = engine.memory or _default_memory(devices[0])
     programs = engine.programs if engine.programs is not None else Programs()
     if cut is not None:
-        return cut, programs.get(kernel, *sides.tile(cut, Tile(0, 0)), devices)
+        work = TileWork(kernel, *sides.tile(cut, Tile(0, 0)), devices, programs)
+        return cut, work, work.fitting()
     per_pair = kernel.bytes_per_pair(*sides.single())
     rows, columns = sides.rows, sides.columns
     if engine.programs is not None:
@@ -273,12 +281,13 @@ def _planned(
     for _ in range(_TRIES):
         grid = plan(rows, columns, sides.symmetric, per_pair, memory, len(devices), sides.inverse)
         grid = replace(grid, rows=sides.rows, columns=sides.columns)
-        program = programs.get(kernel, *sides.tile(grid, Tile(0, 0)), devices)
+        work = TileWork(kernel, *sides.tile(grid, Tile(0, 0)), devices, programs)
+        runner = work.fitting()
         pairs = grid.tile_rows * grid.tile_columns
-        if program.bytes_per_tile <= memory or pairs == 1:
+        if runner.parts > 1 or runner.bytes_per_tile <= memory or pairs == 1:
             break
-        per_pair = max(per_pair + 1, math.ceil(program.bytes_per_tile / (pairs * grid.copies)))
-    return grid, program
+        per_pair = max(per_pair + 1, math.ceil(runner.bytes_per_tile / (pairs * grid.copies)))
+    return grid, work, runner
 
 
 def _default_memory(device: jax.Device) -> int:

@@ -19,7 +19,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from eqntk_cli.domains.samples import Samples
-from eqntk_cli.errors import DeviceMemoryError
+from eqntk_cli.errors import DeviceMemoryError, out_of_memory
 from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
 
 _AXIS = "tile"
@@ -41,6 +41,11 @@ class TileProgram:
     compile_seconds: float
     _compiled: Any
     _placed: NamedSharding
+
+    @property
+    def parts(self) -> int:
+        """A tile is computed as a whole."""
+        return 1
 
     @property
     def ahead(self) -> int:
@@ -75,7 +80,7 @@ def compile_tiles(
         with jax.default_matmul_precision("highest"):  # GPUs would round the factors of a product to ten bits
             compiled = program.lower(*shapes).compile()
     except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
+        if not out_of_memory(error):
             raise
         raise DeviceMemoryError(
             "one tile does not fit in the memory of the device; free some of it, or use smaller tiles."
@@ -98,7 +103,11 @@ class Programs:
         return len(self._programs)
 
     def get(self, kernel: PairKernel, x1: Samples, x2: Samples, devices: Sequence[jax.Device]) -> TileProgram:
-        """The program of `compile_tiles`, compiled once."""
+        """The program of `compile_tiles`, compiled once.
+
+        Raises:
+            DeviceMemoryError: one tile does not fit in the memory of a device.
+        """
         leaves = (*jax.tree.leaves(x1), None, *jax.tree.leaves(x2))
         shapes = tuple(None if leaf is None else jax.typeof(leaf) for leaf in leaves)
         key = (kernel, shapes, tuple(devices))
@@ -117,7 +126,17 @@ def peak_bytes() -> int:
     """
     statistics = [device.memory_stats() for device in jax.local_devices() if device.platform != "cpu"]
     peaks = [held["peak_bytes_in_use"] for held in statistics if held]
-    return max(peaks) if peaks else _peak_resident()
+    return max(peaks) if peaks else peak_resident()
+
+
+def peak_resident() -> int:
+    """The largest resident memory of this process so far."""
+    # VmHWM belongs to this program alone; ru_maxrss may still count the parent process that started it
+    try:
+        line = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    except OSError:
+        line = None
+    return _KIB * (int(line[1]) if line else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,12 +178,3 @@ def _bytes(compiled: Any) -> int:
     if memory is None:  # not every backend tells
         return 0
     return memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
-
-
-def _peak_resident() -> int:
-    # VmHWM belongs to this program alone; ru_maxrss may still count the parent process that started it
-    try:
-        line = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    except OSError:
-        line = None
-    return _KIB * (int(line[1]) if line else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
