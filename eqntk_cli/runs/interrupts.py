@@ -18,6 +18,7 @@ _DEFAULTS = {
     signal.SIGTERM: signal.SIG_DFL,
     signal.SIGHUP: signal.SIG_DFL,
 }
+_ending = threading.Event()  # of this process
 _WORDS = {128 + signal.SIGINT: "interrupted", 128 + signal.SIGTERM: "terminated", 128 + signal.SIGHUP: "hung up"}
 
 
@@ -68,6 +69,24 @@ class Interrupts:
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(128 + number)
+
+
+def end_at_good_moment(wanted: bool = True) -> None:
+    """Ask the run of this process to end, as SIGTERM does, as soon as what is under way has reached the disk."""
+    if wanted:
+        _ending.set()
+    else:
+        _ending.clear()
+
+
+def good_moment() -> None:
+    """Called where a block of members or a tile of a kernel has just reached the disk.
+
+    Raises:
+        SystemExit: the run was asked to end.
+    """
+    if _ending.is_set():
+        raise SystemExit(128 + signal.SIGTERM)
 
 
 def interruption(error: BaseException) -> str | None:

@@ -16,6 +16,7 @@ from eqntk_cli.files.room import require_room
 from eqntk_cli.models.base import KERNEL_SHARE, KernelModel
 from eqntk_cli.models.grams import Grams
 from eqntk_cli.runs.contents import KERNELS
+from eqntk_cli.runs.interrupts import good_moment
 from eqntk_cli.runs.metrics import by_step, metric_rows, write_metrics
 from eqntk_cli.runs.points import evaluation_points
 from eqntk_cli.runs.provenance import DECISIVE
@@ -97,3 +98,5 @@ class _ShownPairs:
     def __call__(self, done: int, total: int, kept: int) -> None:
         share = KERNEL_SHARE / total
         self._session.progress(share * done, 1.0, f"{done} of {total} pairs", kept=share * kept)
+        if done > kept:
+            good_moment()

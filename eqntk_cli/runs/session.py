@@ -21,7 +21,7 @@ from eqntk_cli.runs.contents import KERNELS, own_files
 from eqntk_cli.runs.entries import Entry, with_entry
 from eqntk_cli.runs.folder import logging_to
 from eqntk_cli.runs.integrity import file_fingerprints
-from eqntk_cli.runs.interrupts import Interrupts
+from eqntk_cli.runs.interrupts import Interrupts, good_moment
 from eqntk_cli.runs.record import Record, write_record
 from eqntk_cli.runs.tracking import NullTracker, Tracker, track_run
 
@@ -103,11 +103,13 @@ class Session:
 
         Raises:
             StorageError: the disk is full or the folder cannot be written.
+            SystemExit: the run was asked to end when a block is finished.
         """
         self.access.enter(entry)
         with self.turn(patience=0.0) as mine:  # else whoever has the turn next takes it over
             if mine and self.record.state == "running":
                 self.save(with_entry(self.record, entry))
+        good_moment()
 
     def note(self, line: str) -> None:
         """Keep a sentence for the reader of the results, and say it now."""

@@ -65,13 +65,14 @@ class ClusterJob:
     def __call__(self) -> None:
         """Run, and leave with the status of the command line."""
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", f"{self.compiled}/{_kind_of_machine()}")
-        from eqntk_cli.architectures.checks import check  # imports jax, which reads the folder just named
-
         folder = Path(self.folder)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # submitit would only log it
-        notice = Notice(folder, slurm.WARNING, self.grace, self._put_back)
+        notice = Notice(slurm.WARNING, self.grace, self._put_back)
         try:
             with Interrupts(), notice, recorded_as(["eqntk", "train", *self.words]):
+                # imports jax, which reads the folder just named; on a busy node it takes so long that notice may come
+                from eqntk_cli.architectures.checks import check
+
                 check(self.config)
                 execute(self.config, folder)
         except UserError as error:

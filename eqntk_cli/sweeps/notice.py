@@ -1,8 +1,8 @@
 """The cluster's notice that a job will be ended soon, taken between two blocks of members where there is time for it.
 
-A thread waits for the notice, so that it is heard while the main thread is inside a long computation. From then on it
-looks for a block that has been finished since, or for the deadline; whichever comes first, it ends the run as SIGTERM
-does, which keeps every block that is on the disk. A main thread that does not answer even then is left behind.
+A thread waits for the notice, so that it is heard while the main thread is inside a long computation. It asks the run
+to end when the block under way has reached the disk; at the deadline it sends SIGTERM, which keeps every block before
+that one. A main thread that does not answer even then is left behind.
 """
 
 import os
@@ -10,28 +10,23 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType, TracebackType
 
-from eqntk_cli.errors import StorageError
-from eqntk_cli.runs.record import read_record
+from eqntk_cli.runs.interrupts import end_at_good_moment
 
 _MARGIN = 30.0  # seconds kept for ending, where the grace is long enough
-_LOOK = 0.5  # seconds between two looks at the record
 
 
 class Notice:
-    """While entered, in the main thread: a notice ends the run in `folder` at a good moment within `grace` seconds.
+    """While entered, in the main thread: a notice ends the run of this process at a good moment within `grace` seconds.
 
     Args:
-        folder: the run folder.
         number: the signal that brings the notice.
         grace: seconds from the notice to the end of the process.
         abandon: called, with the process ended after it, where the main thread does not answer.
     """
 
-    def __init__(self, folder: Path, number: signal.Signals, grace: float, abandon: Callable[[], None]) -> None:
-        self._folder = folder
+    def __init__(self, number: signal.Signals, grace: float, abandon: Callable[[], None]) -> None:
         self._number = number
         self._margin = margin(grace)
         self._grace = grace
@@ -52,6 +47,7 @@ class Notice:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._left.set()
+        end_at_good_moment(False)
         signal.set_wakeup_fd(self._speaker)
         signal.signal(self._number, self._before)
         os.close(self._speaks)  # ends the listener, if it still waits
@@ -67,22 +63,13 @@ class Notice:
     def _end_soon(self) -> None:
         self.given = True
         sys.stderr.write("eqntk: the time limit is near; the block under way is finished, or else dropped\n")
-        before = self._members_done()
-        for _ in range(int((self._grace - self._margin) / _LOOK)):
-            if self._members_done() != before or self._left.wait(_LOOK):
-                break
-        if self._left.is_set():
+        end_at_good_moment()
+        if self._left.wait(self._grace - self._margin):
             return
         os.kill(os.getpid(), signal.SIGTERM)
         if not self._left.wait(self._margin * 2 / 3):
             self._abandon()
             os._exit(128 + signal.SIGTERM)
-
-    def _members_done(self) -> int | None:
-        try:
-            return read_record(self._folder).members_done
-        except StorageError:  # not begun yet
-            return None
 
 
 def margin(grace: float) -> float:

@@ -17,6 +17,7 @@ from eqntk_cli.runs.contents import CONFIG_FILE, LOCK_FILE, RECORD_FILE
 from eqntk_cli.runs.execute import execute, resume
 from eqntk_cli.runs.folder import read_config
 from eqntk_cli.runs.integrity import config_fingerprint
+from eqntk_cli.runs.interrupts import end_at_good_moment
 from eqntk_cli.runs.record import read_record
 from eqntk_cli.runs.store import open_predictions
 
@@ -228,6 +229,23 @@ def test_a_smaller_layout_after_running_out_of_memory_is_on_record(tmp_path):
     assert len(notes) == 1
     assert "from member 2 on the work has a smaller layout ({'members': 1})" in notes[0]
     assert [block.layout["members"] for block in record.blocks_done] == [2, 1, 1, 1]
+
+
+@pytest.fixture
+def asked():
+    """Ends the run of this process at a good moment, until the test is over."""
+    yield end_at_good_moment
+    end_at_good_moment(False)
+
+
+def test_a_run_that_is_asked_to_end_finishes_its_block_first(tmp_path, asked):
+    def build(settings, data):
+        return FakeEnsemble(settings, data, hook=lambda block: asked() if block == 1 else None)
+
+    with pytest.raises(SystemExit) as end:
+        execute(config(), tmp_path / "run", load, build)
+    record = read_record(tmp_path / "run")
+    assert (end.value.code, record.state, record.members_done) == (143, "preempted", 2 * BLOCK)
 
 
 def refused(*_):

@@ -8,27 +8,20 @@ import time
 import pytest
 
 PROGRAM = """
-import os, signal, sys, threading, time
-from dataclasses import replace
-from pathlib import Path
-from eqntk_cli.runs.interrupts import Interrupts
-from eqntk_cli.runs.record import Record, write_record
+import signal, time
+from eqntk_cli.runs.interrupts import Interrupts, good_moment
 from eqntk_cli.sweeps.notice import Notice
-
-names = ("run_id", "role", "coupling", "model", "group", "dataset", "precision", "started")
-known = {"control": None, "augmentation": None, "architecture": {}, "training": {}, "seed": 0, "members": 4}
-record = Record(**dict.fromkeys(names, "x"), **known, state="running")
-folder = Path(".")
-write_record(folder, record)
 
 def abandon():
     print("abandoned", flush=True)
 
-def block(seconds):  # the main thread computes; another one finishes a block and writes it down
-    time.sleep(seconds)
-    write_record(folder, replace(record, members_done=2))
+def blocks(seconds):  # each ends by telling that it has reached the disk
+    for _ in range(2):
+        time.sleep(seconds)
+        print("kept", flush=True)
+        good_moment()
 
-notice = Notice(folder, signal.SIGUSR1, GRACE, abandon)
+notice = Notice(signal.SIGUSR1, GRACE, abandon)
 try:
     with Interrupts(), notice:
         print("ready", flush=True)
@@ -55,9 +48,8 @@ def told(folder, body, grace, number=signal.SIGUSR1):
 
 
 def test_a_block_that_ends_within_the_grace_is_waited_for(tmp_path):
-    body = f"threading.Thread(target=block, args=(2,)).start(); {LONG}"
-    out, _, seconds, err = told(tmp_path, body, grace=45)
-    assert out == ENDED
+    out, _, seconds, err = told(tmp_path, "blocks(2)", grace=45)
+    assert out == f"kept\n{ENDED}"
     assert 2 <= seconds < 15
     assert "the block under way is finished, or else dropped" in err
 
@@ -84,3 +76,34 @@ def test_other_signals_are_no_notice(tmp_path, number):
     out, _, seconds, _ = told(tmp_path, LONG, grace=30, number=number)
     assert out == f"ended {128 + number} False"
     assert seconds < 5
+
+
+IMPORTING = """
+import os, signal, sys, time
+from eqntk_cli.config.compose import compose
+from eqntk_cli.sweeps.job import ClusterJob
+
+class Slow:
+    def find_spec(self, name, *_):
+        if name == "eqntk_cli.architectures.checks":
+            os.kill(os.getpid(), signal.SIGUSR1)
+            time.sleep(0.5)
+            print("went on", flush=True)
+            os._exit(0)
+
+def submitit(*_):
+    raise RuntimeError("Job not requeued because: timed-out and not checkpointable.")
+
+job = ClusterJob(compose([]), "run", (), "compiled", 60, 1)
+signal.signal(signal.SIGUSR1, submitit)
+sys.meta_path.insert(0, Slow())
+job()
+"""
+
+
+def test_a_notice_while_the_job_still_imports_is_heard(tmp_path):
+    answer = subprocess.run(
+        [sys.executable, "-c", IMPORTING], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert answer.stdout == "went on\n", answer.stderr
+    assert "the time limit is near" in answer.stderr
