@@ -128,8 +128,5 @@ def _by_place(found: list["RunSummary"]) -> dict[str, list["RunSummary"]]:
 
 def _line(name: str, cells: tuple[str, ...]) -> str:
     rest = " ".join(f"{cell:<{width}}" for cell, width in zip(cells, _COLUMNS, strict=True)).rstrip()
-    line = f"{name:<{_NAME}} {rest}".rstrip()
-    if len(line) <= WIDTH and len(name) <= _NAME:
-        return line
     indent = max(0, min(_NAME + 1, WIDTH - len(rest)))
-    return f"{name}\n{'':<{indent}}{rest}"
+    return f"{name:<{indent}}{rest}" if len(name) < indent else f"{name}\n{'':<{indent}}{rest}"
