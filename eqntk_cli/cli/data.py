@@ -38,6 +38,7 @@ def list_command(
     as_json: Annotated[bool, typer.Option("--json", help="Everything that is known, for programs.")] = False,
 ) -> None:
     """Every data set: task, size, licence, checksum, and whether it is on this machine."""
+    say_loading("looking for data sets")
     from eqntk_cli.data.catalogue import stock
 
     stocks = stock(root)
@@ -72,6 +73,7 @@ def fetch(
     url: Annotated[str | None, typer.Option(help="Mirror: address of the file, or of its folder with a slash.")] = None,
 ) -> None:
     """Download a data set, going on where an earlier attempt stopped."""
+    say_loading(f"looking for {name}")
     from eqntk_cli.data import catalogue
 
     for path in catalogue.fetch(name, root, url):
@@ -91,6 +93,7 @@ def check(names: Names, root: Root = None, target: Target = None, task: TaskName
         for line in explain([Path(name) for name in names], target, task):
             typer.echo(line)
         return
+    say_loading(f"looking for {names[0]}")
     from eqntk_cli.data import catalogue
 
     for path in (path for name in names for path in catalogue.check(name, root)):

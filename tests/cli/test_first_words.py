@@ -14,6 +14,9 @@ LONG = {
     "predict": ("predict", "--train", "a", "--cross", "b", "--targets", "c", "--out", "d", "--time", "1"),
     "convergence": ("convergence", "dataset=digits"),
     "data check": ("data", "check", "./mine.npz"),
+    "data check NAME": ("data", "check", "breastmnist"),
+    "data list": ("data", "list"),
+    "data fetch": ("data", "fetch", "breastmnist"),
 }
 IN_A_PROCESS = """
 import contextlib, io, json, sys
