@@ -154,9 +154,19 @@ def accounts(jobs: Iterable[str]) -> dict[str, QueuedJob]:
     jobs = list(jobs)
     if not jobs or shutil.which("sacct") is None:
         return {}
-    answer = _asked(["sacct", "-X", "--noheader", "--parsable2", "--array", "-j", ",".join(jobs), "-o", "JobID,State"])
+    answer = _asked(["sacct", "-X", "--noheader", "--parsable2", "-j", ",".join(jobs), "-o", "JobID,State"])
     lines = [line.split("|") for line in answer.stdout.splitlines()] if answer.returncode == 0 else []
-    return {line[0]: QueuedJob(line[1].split()[0]) for line in lines if len(line) == 2 and line[1]}
+    known = [line for line in lines if len(line) == 2 and line[1]]
+    return {job: QueuedJob(state.split()[0]) for jobs, state in known for job in _each_task(jobs)}
+
+
+def _each_task(jobs: str) -> list[str]:
+    """`12_[0-2,5%4]`, tasks of an array that never began, one by one; any other id as it is."""
+    found = re.fullmatch(r"(\d+)_\[([\d,-]+)(%\d+)?\]", jobs)
+    if found is None:
+        return [jobs]
+    ranges = [part.split("-") for part in found[2].split(",")]
+    return [f"{found[1]}_{task}" for ends in ranges for task in range(int(ends[0]), int(ends[-1]) + 1)]
 
 
 def named(names: Iterable[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from eqntk_cli.files.lock import held
 from eqntk_cli.runs.cost import Cost
 from eqntk_cli.runs.record import Record, write_record
 from eqntk_cli.sweeps.cluster import Resources
-from eqntk_cli.sweeps.slurm import check_resources
+from eqntk_cli.sweeps.slurm import accounts, check_resources
 from tests.cli.console import TINY
 from tests.sweeps.fake_slurm import FakeSlurm
 
@@ -232,6 +232,21 @@ def test_after_the_queue_has_forgotten(eqntk, slurm, tmp_path):
     assert "DUE TO TIME LIMIT" in answer.out
     assert "mine/slurm/101_1_0_log.err" in answer.out
     assert "can the nodes see this folder?" in answer.out
+
+
+@pytest.mark.usefixtures("submitted")
+def test_after_the_queue_has_forgotten_the_accounts_know(eqntk, slurm):
+    slurm.forget()
+    slurm.account("101_[0-1%16]|CANCELLED by 0", "102|OUT_OF_MEMORY", "102|")
+    assert states(eqntk) == {GCNN: "cancelled", AUGMENTED: "cancelled", NTK: "failed"}
+    assert "OUT_OF_MEMORY" in eqntk("sweep", "--status", "mine").out
+
+
+def test_tasks_that_never_began_are_one_line_of_the_accounts(slurm):
+    slurm.account("7_3|TIMEOUT", "7_[0-1,5%4]|CANCELLED by 1000", "8_[2]|PENDING", "9|COMPLETED")
+    found = {job: entry.state for job, entry in accounts(["7", "8", "9"]).items()}
+    cancelled = dict.fromkeys(("7_0", "7_1", "7_5"), "CANCELLED")
+    assert found == {"7_3": "TIMEOUT", **cancelled, "8_2": "PENDING", "9": "COMPLETED"}
 
 
 @pytest.mark.usefixtures("submitted")

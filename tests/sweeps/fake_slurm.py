@@ -34,6 +34,13 @@ for job in "$@"; do
 done
 exit ${code:-0}
 """
+SACCT = """\
+while [ $# -gt 0 ]; do case "$1" in
+  -X|--noheader|--parsable2) shift;; -j|-o) shift 2;;
+  *) echo "sacct: unrecognized option '$1'" >&2; exit 1;;
+esac; done
+cat accounts
+"""
 
 
 class FakeSlurm:
@@ -44,9 +51,7 @@ class FakeSlurm:
         self.programs = self.folder / "bin"
         self.programs.mkdir(parents=True)
         for name, body in (("sbatch", SBATCH), ("squeue", SQUEUE), ("scancel", SCANCEL), ("srun", "exit 1\n")):
-            program = self.programs / name
-            program.write_text(f"#!/bin/sh\ncd '{self.folder}'\n{body}")
-            program.chmod(0o755)
+            self._program(name, body)
         for name in ("queue", "names", "count"):
             (self.folder / name).touch()
 
@@ -58,6 +63,11 @@ class FakeSlurm:
     def forget(self, job=""):
         """As SLURM does some minutes after jobs have ended; only those whose id begins like this."""
         self._write([line for line in self._lines() if not line.startswith(job)])
+
+    def account(self, *lines):
+        """Keep accounts, with lines as sacct of SLURM 22.05 prints them; options that it does not have are refused."""
+        (self.folder / "accounts").write_text("".join(f"{line}\n" for line in lines))
+        self._program("sacct", SACCT)
 
     def refuse(self, answer):
         """Make sbatch refuse whatever it is asked."""
@@ -76,6 +86,11 @@ class FakeSlurm:
     def script(self):
         """What sbatch was given last."""
         return (self.folder / "last_script").read_text()
+
+    def _program(self, name, body):
+        program = self.programs / name
+        program.write_text(f"#!/bin/sh\ncd '{self.folder}'\n{body}")
+        program.chmod(0o755)
 
     def _lines(self):
         return (self.folder / "queue").read_text().splitlines()
