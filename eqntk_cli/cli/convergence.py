@@ -74,10 +74,12 @@ def _measured(config: "Config", widths: tuple[int, ...]) -> "Study":
 
 def _write(study: "Study", out: Path) -> None:
     import csv
+    import io
     import json
     from dataclasses import asdict
 
-    from eqntk_cli.errors import StorageError
+    from eqntk_cli.errors import DiskError, StorageError
+    from eqntk_cli.files.atomic import make_folder, write_bytes, write_text
     from eqntk_cli.report.paper.canvas import styled, to_bytes
     from eqntk_cli.report.paper.convergence import convergence_figure
 
@@ -86,20 +88,19 @@ def _write(study: "Study", out: Path) -> None:
         name: [row for row in rows if row["network"] == name and row["kernel"] == "ntk"] for name in ("group", "plain")
     }
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "convergence.json").write_text(json.dumps(asdict(study), indent=1) + "\n")
-        with (out / "convergence.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
+        make_folder(out)
+        write_text(out / "convergence.json", json.dumps(asdict(study), indent=1) + "\n")
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(out / "convergence.csv", text.getvalue())
         with styled():
             figure = convergence_figure(networks)
             for form in ("svg", "pdf"):
-                (out / f"convergence.{form}").write_bytes(to_bytes(figure, form))
-    except OSError as error:
-        raise StorageError(
-            f"the table could not be written to {out}: {error.strerror}; choose another --out"
-        ) from error
+                write_bytes(out / f"convergence.{form}", to_bytes(figure, form))
+    except DiskError as error:
+        raise StorageError(f"{error} Then run the same command again, or choose another --out.") from error
 
 
 def _tell(study: "Study", out: Path, as_json: bool) -> None:

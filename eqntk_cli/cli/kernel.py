@@ -95,7 +95,9 @@ def _save_targets(inputs: "KernelInputs", path: Path) -> None:
     """Write the targets of the samples along the rows, as `eqntk predict --targets` takes them."""
     import numpy as np
 
-    with path.open("wb") as file:  # numpy.save would add a suffix to the name
+    from eqntk_cli.files.atomic import whole_file
+
+    with whole_file(path) as file:  # numpy.save would add a suffix to the name
         np.save(file, inputs.targets)
 
 

@@ -23,6 +23,7 @@ from eqntk_cli.runs.folder import logging_to
 from eqntk_cli.runs.integrity import file_fingerprints
 from eqntk_cli.runs.interrupts import Interrupts, good_moment
 from eqntk_cli.runs.record import Record, write_record
+from eqntk_cli.runs.store import clear_store
 from eqntk_cli.runs.tracking import NullTracker, Tracker, track_run
 
 
@@ -124,6 +125,7 @@ class Session:
 
     def finish(self) -> None:
         """The run is complete."""
+        clear_store(self.folder)
         files = file_fingerprints(self.folder)
         changes: dict[str, Any] = {"stopped": moment(), "error": None, "peak_memory_bytes": peak_memory_bytes()}
         self.save(self.record.moved_to("done", files=files, **changes))

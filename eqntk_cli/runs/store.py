@@ -215,6 +215,12 @@ def open_predictions(folder: Path) -> xarray.Dataset:
     return data.assign_coords(names)
 
 
+def clear_store(folder: Path) -> None:
+    """Remove files that zarr had not finished when its process was killed; once nobody writes any more."""
+    for path in (folder / STORE).rglob("*.partial"):
+        path.unlink(missing_ok=True)
+
+
 def _new_group(folder: Path) -> zarr.Group:
     beside = folder / f".{STORE}.tmp"
     shutil.rmtree(beside, ignore_errors=True)

@@ -1,6 +1,7 @@
 """A file is whole or absent, and what the disk refuses is said in one line."""
 
 import errno
+import fcntl
 import os
 
 import pytest
@@ -42,3 +43,32 @@ def test_a_folder_that_is_not_there(tmp_path):
     make_folder(tmp_path / "a" / "b")
     make_folder(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_what_a_killed_process_left_beside_goes_and_what_a_live_one_writes_stays(tmp_path):
+    for name in (".a.1.tmp", ".a.2.tmp", ".ab.1.tmp", ".a.3.part"):
+        (tmp_path / name).write_text("half")
+    with (tmp_path / ".a.2.tmp").open("rb+") as live:
+        fcntl.flock(live, fcntl.LOCK_EX)
+        write_text(tmp_path / "a", "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".a.2.tmp", ".a.3.part", ".ab.1.tmp", "a"]
+    with whole_file(tmp_path / "a", among_many=True) as file:
+        file.write(b"x")
+        (beside,) = tmp_path.glob(f".a.{os.getpid()}.tmp")
+        with beside.open("rb") as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert (tmp_path / ".a.2.tmp").exists()
+
+
+def test_a_file_beside_that_was_cleared_away_before_it_was_held_is_made_again(tmp_path, monkeypatch):
+    real, cleared = fcntl.flock, []
+
+    def flock(file, kind):
+        if not cleared:  # another writer of the same file takes it for rubbish in this very moment
+            cleared.append(os.unlink(file.name))
+        real(file, kind)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    write_text(tmp_path / "a", "whole")
+    assert cleared
+    assert (tmp_path / "a").read_text() == "whole"

@@ -6,6 +6,7 @@ import pytest
 
 import eqntk_cli
 from eqntk_cli.errors import ConfigError, StorageError
+from eqntk_cli.interface.runs import settings_of_run
 from eqntk_cli.runs.record import read_record
 
 TINY = ("dataset=digits", "dataset.n_train=6", "dataset.n_test=3", "dataset.n_ood=0", "tracking=disabled")
@@ -62,6 +63,15 @@ def test_folders_of_something_else_are_refused(here):
     with pytest.raises(StorageError):
         eqntk_cli.open_run(here)
     assert np.array_equal([file.name for file in here.iterdir()], ["notes.txt"])
+
+
+def test_a_run_that_was_killed_before_its_record_is_begun_again(here):
+    for name in (".lock", ".config.yaml.1.tmp", "config.yaml"):  # in this order they come
+        (here / name).write_text("")
+        assert settings_of_run(here, [*NTK], None).model.name == "ntk"
+    (here / "notes.txt").write_text("mine")
+    with pytest.raises(StorageError, match="holds other files and no run"):
+        settings_of_run(here, [*NTK], None)
 
 
 @pytest.mark.usefixtures("here")

@@ -97,6 +97,30 @@ def test_foreign_folder_is_refused(tmp_path: Path) -> None:
         files.require_free(tmp_path / "report.json")
 
 
+def test_a_report_that_was_broken_off_is_made_again_in_its_folder(tmp_path: Path, monkeypatch) -> None:
+    made = analysis(scaling=False)
+    ids = [run.record.run_id for run in made.runs]
+    real, left = export._write, [3]
+
+    def killed(path: Path, content: bytes) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        real(path, content)
+
+    monkeypatch.setattr(export, "_write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        export.write_report(made, tmp_path / "report")
+    monkeypatch.undo()
+    files.require_free(tmp_path / "report")
+    assert files.free_folder(tmp_path, ids) == tmp_path / "report"
+    assert files.free_folder(tmp_path, ids[1:]) == tmp_path / "report-2"
+    export.write_report(replace(made, findings=()), tmp_path / "report")
+    manifest = json.loads((tmp_path / "report" / "report.json").read_text())
+    names = [path for path in (tmp_path / "report").rglob("*") if path.is_file()]
+    assert sorted(str(path.relative_to(tmp_path / "report")) for path in names) == manifest["files"]
+
+
 def test_next_free_folder_unless_the_same_runs_were_reported(tmp_path: Path) -> None:
     made = analysis(scaling=False)
     ids = [run.record.run_id for run in made.runs]

@@ -6,6 +6,7 @@ folder: who computes a tile holds `.claim-ROW-COLUMN` meanwhile. A folder that h
 step, so whoever finds no manifest any more knows that another process has made the result.
 """
 
+import glob
 import json
 import os
 import shutil
@@ -125,7 +126,7 @@ class TileStore:
             DiskError: the disk is full, or the folder cannot be written.
         """
         values = np.stack([np.asarray(part, dtype=self.dtype) for part in block])
-        with whole_file(self._path(tile)) as file:
+        with whole_file(self._path(tile), among_many=True) as file:
             np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(values))
             file.write(values.tobytes())
 
@@ -143,10 +144,10 @@ class TileStore:
                 lock.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Take the tiles away, in one step."""
-        rubbish = self.folder.with_name(f".{self.folder.name}.{os.getpid()}.tmp")
-        self.folder.replace(rubbish)
-        shutil.rmtree(rubbish)
+        """Take the tiles away, in one step; also those of a process that was killed while it did so."""
+        self.folder.replace(self.folder.with_name(f".{self.folder.name}.{os.getpid()}.tmp"))
+        for rubbish in self.folder.parent.glob(f".{glob.escape(self.folder.name)}.*.tmp"):
+            shutil.rmtree(rubbish)
 
     def _path(self, tile: Tile) -> Path:
         return self.folder / f"tile-{_position(tile)}.npy"

@@ -3,15 +3,19 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import isfinite
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eqntk_cli.files.atomic import make_folder, write_bytes
 from eqntk_cli.report.model import Analysis
 from eqntk_cli.report.page.entries import analysis_entries
-from eqntk_cli.report.page.files import MADE_BY, MANIFEST, manifest_of, remove_stale, require_free
+from eqntk_cli.report.page.files import MADE_BY, MANIFEST, begin, end, manifest_of, remove_stale, require_free
 from eqntk_cli.report.paper.table import Cell, Table
+
+if TYPE_CHECKING:
+    from eqntk_cli.report.paper.drawing import Drawing
 
 
 def write_report(analysis: Analysis, folder: Path) -> Path:
@@ -26,10 +30,11 @@ def write_report(analysis: Analysis, folder: Path) -> Path:
     from eqntk_cli.report.paper.drawing import render
 
     require_free(folder)
+    tables, drawings = tables_of(analysis), drawings_of(analysis)
+    begin(folder, [run.record.run_id for run in analysis.runs], _names(tables, drawings))
     earlier = manifest_of(folder) or {}
-    tables = tables_of(analysis)
     drawn, missing, written = [], [], [MANIFEST, "report.md", "report.html"]
-    for drawing in drawings_of(analysis):
+    for drawing in drawings:
         figure = render(drawing)
         if figure is None:
             missing.append(drawing)
@@ -45,7 +50,14 @@ def write_report(analysis: Analysis, folder: Path) -> Path:
     _write(folder / "report.html", html_page(analysis, drawn, missing).encode())
     _write(folder / MANIFEST, json_text(analysis, written).encode())
     remove_stale(folder, earlier.get("files", ()), written)
+    end(folder)
     return folder / "report.html"
+
+
+def _names(tables: Iterable[str], drawings: "Iterable[Drawing]") -> list[str]:
+    """The files that a report with these tables and figures may have."""
+    figures = [f"figures/{drawing.name}.{ending}" for drawing in drawings for ending in ("svg", "pdf")]
+    return [MANIFEST, "report.md", "report.html", *figures, *(f"tables/{name}.csv" for name in tables)]
 
 
 def _write(path: Path, content: bytes) -> None:
