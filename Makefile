@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -n $(CORES)
 # Every test of a command starts a process: with compiled modules kept, its imports take half the time.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup run test test-slow check lint format types bench docs
+.PHONY: help setup run test test-slow check lint format types bench crash docs
 .NOTPARALLEL: # check stops at the first of its steps that fails
 
 help:  ## this list
@@ -53,6 +53,9 @@ types: $(READY)  ## only the type checker
 
 bench: $(READY)  ## benchmarks: ratios measured in one run
 	@for suite in experiments/bench_*.py; do echo "$$suite"; $(BIN)/python $$suite || exit 1; done
+
+crash: $(READY)  ## commands killed 1,000 times at every moment, and held to the same bits; goes on where it was
+	$(BIN)/python experiments/crash_certificate.py
 
 docs: $(VENV)/.docs  ## the documentation in build/docs, from pages, docstrings and the schema; strict
 	$(BIN)/mkdocs build --strict
