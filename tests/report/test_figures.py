@@ -56,7 +56,7 @@ def test_words_in_a_drawing_are_text_that_can_be_searched(rendered: dict[str, Re
         ]
         assert any(len(one) > 3 for one in words), name
     drawing = rendered["pair-1-trajectories"].inline("f0")
-    assert "test sample 0, output a" in drawing  # and not "test 0, 2"
+    assert "sample 0, output a" in drawing  # and not "test 0, 2"
     assert "sans-serif" in drawing  # for readers without the font of the drawing
 
 

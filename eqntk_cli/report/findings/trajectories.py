@@ -41,7 +41,7 @@ class Trajectory(PairFinding):
     PICTURE = Picture(
         "trajectories",
         "Single points",
-        "Prediction of single points during training, inputs unmoved. Inner band: mean with two standard errors; outer "
+        "Prediction of single test points during training, inputs unmoved. Inner band: mean with two standard errors; outer "
         "band: one standard deviation over members. The means should follow the kernel's mean mu_t; the outer bands "
         "need not agree.",
         "predictions of single points",
@@ -138,9 +138,7 @@ def _draw_point(axes: "Axes", point: Trajectory) -> None:
         )
     if point.target is not None:
         axes.axhline(point.target, color=MUTED, linewidth=0.7, linestyle=":", label="target")
-    title = axes.set_title(
-        shown(f"{point.split} sample {point.sample}, output {point.output}", 34), fontsize=6.8, color=INK
-    )
+    title = axes.set_title(shown(f"sample {point.sample}, output {point.output}", 30), fontsize=6.8, color=INK)
     title.set_parse_math(False)
     title.set_fontweight("normal")
     steps_axis(axes, point.steps)
