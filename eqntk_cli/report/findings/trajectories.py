@@ -41,9 +41,9 @@ class Trajectory(PairFinding):
     PICTURE = Picture(
         "trajectories",
         "Single points",
-        "Prediction of single test points during training, inputs unmoved. Inner band: mean with two standard errors; outer "
-        "band: one standard deviation over members. The means should follow the kernel's mean mu_t; the outer bands "
-        "need not agree.",
+        "Prediction of single test points during training, inputs unmoved. Inner band: mean with two standard errors; "
+        "outer band: one standard deviation over members. The means should follow the kernel's mean mu_t; the outer "
+        "bands need not agree.",
         "predictions of single points",
     )
 
