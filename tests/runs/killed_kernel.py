@@ -18,8 +18,10 @@ SIZES = {"train": 40, "test": 5, "ood": 2}
 TILES = {"train": 10, "cross": 1, "rest": 1}  # forty samples are cut into 4 x 4, of which 10 are on or above
 
 
-def kernel_config(**changes) -> Config:
-    return config(model=ModelConfig(name="ntk"), architecture=ArchitectureConfig(name="mlp", b_std=0.1), **changes)
+def kernel_config(shards: int = 1, **changes) -> Config:
+    return config(
+        model=ModelConfig(name="ntk", shards=shards), architecture=ArchitectureConfig(name="mlp", b_std=0.1), **changes
+    )
 
 
 def load_images(*_) -> DataBundle:
@@ -59,4 +61,4 @@ def stopped_at(name=None, number=0, stop=stop_here):
 if __name__ == "__main__":
     jax.config.update("jax_enable_x64", True)
     TileStore.write = stopped_at(sys.argv[2], int(sys.argv[3]))[1]
-    execute(kernel_config(), Path(sys.argv[1]), load_images)
+    execute(kernel_config(shards=int(sys.argv[4])), Path(sys.argv[1]), load_images)

@@ -104,7 +104,7 @@ def _task(start: str, shards: int = 2, pause: float = 0.0, seed: int = 5, die: s
 
 
 def _ended_at(place: str) -> None:
-    """Make this process kill itself in front of one step of a shared run; it must be one that it takes."""
+    """Make this process kill itself in front of one step of a shared run, or behind the entry of a block."""
     from eqntk_cli.runs import access, ensemble, execute, session
 
     steps = {
@@ -113,13 +113,23 @@ def _ended_at(place: str) -> None:
         "store": (ensemble.EnsembleStore, "create"),
         "chunk": (ensemble.EnsembleStore, "write_block"),
         "entry": (access, "write_entry"),
-        "turn": (session, "with_entry"),
         "metrics": (ensemble, "write_metrics"),
         "files": (session, "file_fingerprints"),
         "removal": (execute, "discard_entries"),
     }
+    write_entry = access.write_entry
+
+    def die(*_, **__):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def enter_and_die(*given):
+        write_entry(*given)
+        die()
+
     if place in steps:
-        setattr(*steps[place], lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+        setattr(*steps[place], die)
+    if place == "entered":
+        access.write_entry = enter_and_die
 
 
 def _serve() -> None:

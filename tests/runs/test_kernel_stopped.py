@@ -1,8 +1,10 @@
 """A kernel prediction is killed, goes on from the tiles that are there, and ends with the same bytes."""
 
 import os
+import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from eqntk_cli.errors import NumericalError, StorageError
 from eqntk_cli.kernels.gram.store import TileStore
 from eqntk_cli.progress import Bar
 from eqntk_cli.runs import provenance, store
-from eqntk_cli.runs.contents import KERNELS
+from eqntk_cli.runs.contents import KERNELS, SHARED
 from eqntk_cli.runs.execute import execute, resume
 from eqntk_cli.runs.record import read_record
 
@@ -57,14 +59,40 @@ def assert_same_bytes(folder, whole):
     assert not (whole / KERNELS).exists()
 
 
+@contextmanager
+def waiting(folder, name, number, shards=1):
+    """A process that stops in front of one tile, which it has claimed."""
+    command = [sys.executable, str(PROGRAM), str(folder), name, str(number), str(shards)]
+    variables = os.environ | {"PYTHONPATH": str(PROGRAM.parents[2])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables) as process:
+        assert process.stdout.readline() == "ready\n", process.stderr.read()
+        yield process
+        process.kill()
+
+
+def test_two_tasks_share_the_tiles_and_one_is_killed(tmp_path, whole, tiles, monkeypatch):
+    """The other computes what is free beside it, then its tile, and predicts."""
+    compute_those_of_others = TileStore.claim
+    with waiting(tmp_path, "train", 4, shards=2) as process:
+
+        def claim(store, tile, wait):
+            if wait and process.poll() is None:  # nothing else is left to do
+                assert len(tiles) == TILES["train"] - 4 - 1
+                process.kill()
+                process.wait()
+            return compute_those_of_others(store, tile, wait)
+
+        monkeypatch.setattr(TileStore, "claim", claim)
+        execute(kernel_config(shards=2), tmp_path, load_images)
+        assert process.returncode == -signal.SIGKILL
+    assert_same_bytes(tmp_path, whole)
+    assert len(tiles) == len(set(tiles)) == sum(TILES.values()) - 4
+    assert not (tmp_path / SHARED).exists()
+
+
 @pytest.mark.parametrize(("name", "number"), [("train", 4), ("rest", 0)])
 def test_kill_minus_nine_then_resume(tmp_path, whole, tiles, name, number):
-    root = str(PROGRAM.parents[2])
-    command = [sys.executable, str(PROGRAM), str(tmp_path), name, str(number)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": root}
-    ) as process:
-        assert process.stdout.readline() == "ready\n", process.stderr.read()
+    with waiting(tmp_path, name, number) as process:
         process.kill()
     there = {(path.parent.name, path.name) for path in (tmp_path / KERNELS).glob("*/tile-*.npy")}
     assert len(there) == (number if name == "train" else TILES["train"] + TILES["cross"])
