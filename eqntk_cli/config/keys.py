@@ -127,8 +127,8 @@ def _default(key: str) -> Any:
 
 
 def _fields(kind: type, prefix: str) -> list[str]:
-    found: list[str] = []
+    names: list[str] = []
     for entry in dataclasses.fields(kind):
         inner = isinstance(entry.type, type) and dataclasses.is_dataclass(entry.type)
-        found += _fields(entry.type, f"{prefix}{entry.name}.") if inner else [prefix + entry.name]  # type: ignore[arg-type]
-    return found
+        names += _fields(entry.type, f"{prefix}{entry.name}.") if inner else [prefix + entry.name]  # type: ignore[arg-type]
+    return names

@@ -100,5 +100,5 @@ def _paths(entry: Entry, root: str | None) -> tuple[Path, ...]:
     folders = search_folders(entry.family, root)
     if entry.folder:
         return tuple(folder / entry.folder for folder in folders if (folder / entry.folder).is_dir())[:1]
-    found = [find_file(file.name, folders) for file in entry.files]
-    return tuple(path for path in found if path is not None) if None not in found else ()
+    paths = [find_file(file.name, folders) for file in entry.files]
+    return tuple(path for path in paths if path is not None) if None not in paths else ()

@@ -54,7 +54,7 @@ def _images(files: list[Path], task: str) -> Iterator[str]:
 def _structures(path: Path, target: str | None) -> Iterator[str]:
     structures = read_structures(path)
     keys = numbers(structures)
-    atoms = sorted({symbol for each in structures for symbol in each.symbols})
+    atoms = sorted({symbol for structure in structures for symbol in structure.symbols})
     yield f"{path}: {len(structures)} structures of {', '.join(atoms)}, up to {max(map(len, structures))} atoms"
     yield f"numbers that every structure has: {', '.join(keys) or 'none'}"
     if target is None and len(keys) > 1:

@@ -72,8 +72,8 @@ def gram(
 
 def variances(network: Network, x: Float[np.ndarray, "..."], memory: Memory) -> Float[np.ndarray, " sample"]:
     """K(x, x) of every sample."""
-    found: np.ndarray = KEPT.get(("variances", network, array_digest([x])), memory.cache(_variances), network, x)
-    return found
+    values: np.ndarray = KEPT.get(("variances", network, array_digest([x])), memory.cache(_variances), network, x)
+    return values
 
 
 def spectrum(network: Network, x: Float[np.ndarray, "..."], kernel: str, memory: Memory) -> Spectrum:
@@ -81,8 +81,8 @@ def spectrum(network: Network, x: Float[np.ndarray, "..."], kernel: str, memory:
     block = gram(network, x, None, memory)
     rounding = float(np.finfo(network.precision).eps)
     key = ("spectrum", network, array_digest([x]), kernel)
-    found: Spectrum = KEPT.get(key, decompose, getattr(block, kernel), 0.0, rounding)
-    return found
+    decomposed: Spectrum = KEPT.get(key, decompose, getattr(block, kernel), 0.0, rounding)
+    return decomposed
 
 
 def _gram(network: Network, x1: np.ndarray, x2: np.ndarray | None) -> KernelBlock:

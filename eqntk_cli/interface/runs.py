@@ -170,10 +170,10 @@ def open_run(folder: str | Path) -> xarray.Dataset:
     """
     path = Path(folder)
     record = read_record(path)
-    told = {name: getattr(record, name) for name in (*_TOLD, *_MORE)}
+    attributes = {name: getattr(record, name) for name in (*_TOLD, *_MORE)}
     unit = (record.target or {}).get("unit")
     return open_predictions(path).assign_attrs(
-        {name: value for name, value in {**told, "unit": unit}.items() if value is not None}
+        {name: value for name, value in {**attributes, "unit": unit}.items() if value is not None}
     )
 
 

@@ -78,8 +78,8 @@ class Gather:
         """The runs with the fewest indices; None where they would be too many instructions."""
         taps = self.table.shape[1]
         lengths = [length for length in range(1, _COPIES) if taps % length == 0]
-        found = [Runs.of(self.table, length) for length in lengths if length + taps // length <= _COPIES]
-        return min(found, key=lambda runs: runs.sites.size + runs.places.size, default=None)
+        candidates = [Runs.of(self.table, length) for length in lengths if length + taps // length <= _COPIES]
+        return min(candidates, key=lambda runs: runs.sites.size + runs.places.size, default=None)
 
     def transposed(
         self, rows: Float[Array, "sample output feature"], weight: Float[Array, "read feature"]
@@ -129,9 +129,9 @@ class Turned:
         """From the table of all elements; None where an element reads sites that the identity does not."""
         blocks = table.reshape(elements, -1, table.shape[1])
         slots = [_matched(blocks[0], block) for block in blocks]
-        if elements == 1 or any(found is None for found in slots):
+        if elements == 1 or any(slot is None for slot in slots):
             return None
-        return cls(Gather(blocks[0], sites), np.stack([found for found in slots if found is not None]))
+        return cls(Gather(blocks[0], sites), np.stack([slot for slot in slots if slot is not None]))
 
     def weights(self, weight: Float[Array, "read feature"]) -> Float[Array, "read turned"]:
         """The weights with their taps turned by every element, columns (element, feature)."""

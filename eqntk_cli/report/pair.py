@@ -182,12 +182,13 @@ def _differences(a: Reduced, b: Reduced, theory: Theory | None) -> dict[str, Flo
     places = b.places("test")
     mean_a = a.orbit_mean.mean(axis=1) if a.compared == SYMMETRISED else a.mean
     steps = len(b.mean)
-    found = {BETWEEN: (mean_a[:, places] - b.mean[:, places]).reshape(steps, -1)}
+    differences = {BETWEEN: (mean_a[:, places] - b.mean[:, places]).reshape(steps, -1)}
     for ensemble in (a, b) if theory is not None else ():
         model = ensemble.run.record.model
         mean = ensemble.mean[:, places].reshape(steps, -1)
-        found[AGAINST[model]] = mean - (theory.mean(theory.kernel_for(model), places) if theory is not None else 0)
-    return found
+        expected = theory.mean(theory.kernel_for(model), places) if theory is not None else 0
+        differences[AGAINST[model]] = mean - expected
+    return differences
 
 
 def _notes(a: Reduced, b: Reduced, pair: Pair, test: MeanComparison) -> Iterator[str]:

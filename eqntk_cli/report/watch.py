@@ -55,8 +55,8 @@ def stamp_of(folders: Sequence[Path]) -> Stamp:
         for name in JOURNALS:
             for path in sorted(folder.rglob(name)):
                 try:
-                    found = path.stat()
+                    status = path.stat()
                 except FileNotFoundError:  # replaced at this moment: the next look sees it
                     continue
-                stamps.append((str(path), found.st_mtime_ns, found.st_size))
+                stamps.append((str(path), status.st_mtime_ns, status.st_size))
     return tuple(stamps)

@@ -67,7 +67,7 @@ class EnsembleTrainer:
         """
         members, last = len(keys), self.record_steps[-1]
         signs = jnp.ones(members) if signs is None else signs
-        params = self._initial(*(over_members(padded_to_devices(each)) for each in (keys, signs)))
+        params = self._initial(*(over_members(padded_to_devices(values)) for values in (keys, signs)))
         state = jax.vmap(self.optimizer.init)(params)
         outputs = self._outputs(params)
         start = outputs if self.objective.centred else jax.tree.map(lambda f: jnp.zeros_like(f[..., :1]), outputs)

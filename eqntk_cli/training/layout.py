@@ -64,9 +64,9 @@ def layout(footprint: Footprint, originals: int, copies: int) -> Layout:
     # weights are turned, and gradients turned back and added, once per micro-batch: what it keeps should not be less
     target = max(machine.working_set, footprint.parameters, _FIXED * footprint.fixed)
     pieces = math.ceil(originals / max(1, target // orbit))
-    each = math.ceil(originals / pieces)
-    member = footprint.parameters + each * orbit
+    micro = math.ceil(originals / pieces)
+    member = footprint.parameters + micro * orbit
     together = 2 ** int(math.log2(min(max(machine.working_set // member, 1), machine.members)))
     members = devices * math.ceil(together / devices)
     step = members * originals * copies * footprint.operations
-    return Layout(members, each, min(max(1, int(machine.operations // max(step, 1))), _STEPS))
+    return Layout(members, micro, min(max(1, int(machine.operations // max(step, 1))), _STEPS))

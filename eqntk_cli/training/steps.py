@@ -52,13 +52,13 @@ class Steps:
     def pieces(self, start: int, stop: int) -> Pieces:
         """The micro-batches of the steps; as many steps as a program can have, the last one repeated."""
         size = self.batches.batch
-        each = min(self.layout.originals, size)
-        padding = -size % each
+        micro = min(self.layout.originals, size)
+        padding = -size % micro
         steps = [*range(start, stop), *[stop - 1] * (self.layout.steps - (stop - start))]
         rows = [self.batches.originals(step) for step in (steps[:1] if self.batches.whole else steps)]
         originals = np.pad(np.stack(rows), [(0, 0), (0, padding)]).astype(np.int32)
         weights = np.pad(np.ones(size, self.train_y.dtype), (0, padding))
-        return Pieces(originals.reshape(len(rows), -1, each), weights.reshape(-1, each))
+        return Pieces(originals.reshape(len(rows), -1, micro), weights.reshape(-1, micro))
 
     @cached_property
     def _program(self) -> Any:

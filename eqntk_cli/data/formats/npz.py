@@ -27,13 +27,13 @@ def shapes(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
     Raises:
         DataError: the file is no readable npz archive (for example cut off).
     """
-    found = {}
+    arrays = {}
     with opened(path) as archive:
         for member in archive.namelist():
             with archive.open(member) as stream:
                 shape, _, dtype = header(stream)
-            found[member.removesuffix(".npy")] = (shape, dtype)
-    return found
+            arrays[member.removesuffix(".npy")] = (shape, dtype)
+    return arrays
 
 
 def rows(path: Path, key: str, index: Int[np.ndarray, "row"]) -> np.ndarray:

@@ -130,10 +130,10 @@ def read_exclusions(path: Path) -> set[int]:
     if not path.is_file():
         raise DataError(f"dataset.exclude={path} is no file; expected the published {EXCLUSIONS}.")
     first = (line.split()[:1] for line in text_of(path.read_bytes(), str(path)).splitlines())
-    found = {int(fields[0]) for fields in first if fields and fields[0].isdigit()}
-    if not found:
+    excluded = {int(fields[0]) for fields in first if fields and fields[0].isdigit()}
+    if not excluded:
         raise DataError(f"{path} lists no molecules; expected lines that start with the index of a molecule.")
-    return found
+    return excluded
 
 
 def _tar_names(path: Path) -> list[str]:

@@ -92,11 +92,11 @@ def choose_test(dataset: DatasetConfig, source: ImageSource, train: Images) -> t
     while True:
         images, labels = source.read("test", order[: wanted + copies])
         new = np.array([image.tobytes() not in seen for image in images])
-        found = int(np.sum(~new))
-        if found == copies or wanted + copies >= len(order):
+        repeated = int(np.sum(~new))
+        if repeated == copies or wanted + copies >= len(order):
             break
-        copies = found
-    notes = [f"left out of the test samples as exact copies of training images: {found}"] if found else []
+        copies = repeated
+    notes = [f"left out of the test samples as exact copies of training images: {repeated}"] if repeated else []
     return images[new][:wanted], labels[new][:wanted], notes
 
 

@@ -99,12 +99,12 @@ def entries() -> list[Entry]:
 
 
 def _tiles_by_class(folder: Path) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = {}
+    tiles: dict[str, list[Path]] = {}
     for path in sorted(folder.glob("*")) + sorted(folder.glob("*/*")):
         if path.is_file() and path.suffix.lower() in _SUFFIXES:
             name = path.parent.name if path.parent != folder else path.name.partition("-")[0]
-            found.setdefault(name, []).append(path)
-    return found
+            tiles.setdefault(name, []).append(path)
+    return tiles
 
 
 def _pixels(path: Path) -> np.ndarray:

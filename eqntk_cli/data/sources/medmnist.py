@@ -87,15 +87,15 @@ def check_arrays(path: Path, known: Description, side: int) -> None:
     Raises:
         DataError: the file cannot be read, or an array is not what the table says.
     """
-    found = npz.shapes(path)
+    arrays = npz.shapes(path)
     image = (side, side) if known.channels == 1 else (side, side, known.channels)
     for split in SPLITS:
         count = known.samples[split]
         expected = {f"{split}_images": (count, *image), f"{split}_labels": (count, known.label_columns)}
         for key, shape in expected.items():
-            if key not in found:
+            if key not in arrays:
                 raise DataError(f"{path} has no array {key}; expected one of shape {shape}. Fetch the file again.")
-            got, dtype = found[key]
+            got, dtype = arrays[key]
             if got != shape:
                 raise DataError(f"{path}: {key} has shape {got}, expected {shape}. Fetch the file again.")
             if dtype != np.uint8:

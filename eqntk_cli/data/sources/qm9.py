@@ -53,7 +53,7 @@ def open_source(dataset: DatasetConfig) -> Qm9:
         DataError: files that are missing or damaged.
     """
     folders = search_folders("qm9", dataset.root)
-    files = next((found for folder in folders if folder.is_dir() and (found := open_files(folder))), None)
+    files = next((opened for folder in folders if folder.is_dir() and (opened := open_files(folder))), None)
     if files is None:
         files = XyzArchive(_fetched(dataset), None)
     beside = (files.path if files.path.is_dir() else files.path.parent) / EXCLUSIONS

@@ -107,17 +107,17 @@ class _AtomRow:
     def of(cls, x: AtomSignals) -> "_AtomRow":
         """Slots are filled up to whole tiles."""
         molecules, atoms = x.mask.shape
-        there = jnp.asarray(x.mask) > 0
-        some = there.any(axis=1)
+        present = jnp.asarray(x.mask) > 0
+        some = present.any(axis=1)
         ranks = jnp.cumsum(some) - 1
-        order = jnp.argsort(~there.reshape(-1), stable=True)
+        order = jnp.argsort(~present.reshape(-1), stable=True)
         fill = math.ceil(molecules * atoms / _TILE) * _TILE - molecules * atoms
         signals = jnp.asarray(x.signals).reshape(molecules * atoms, *x.signals.shape[2:])[order]
-        rank = jnp.where(there.reshape(-1)[order], ranks[order // atoms], -1)
+        rank = jnp.where(present.reshape(-1)[order], ranks[order // atoms], -1)
         return cls(
             jnp.pad(signals, [(0, fill), (0, 0), (0, 0)]),
             jnp.pad(rank, (0, fill), constant_values=-1),
-            there.sum(),
+            present.sum(),
             (some, ranks),
         )
 

@@ -211,14 +211,14 @@ class Comparison:
         test: MaximumTest,
     ) -> MeanComparison:
         settings = self._settings
-        margin = [settings.margin * sqrt(each.reference_squared) for each in distances]
-        noises = [draw_noise(each, settings.seed) for each in distances]
-        bounds = [upper_bound(*each, settings.level) for each in zip(distances, noises, strict=True)]
-        intervals = [squared_interval(*each, 0.05) for each in zip(distances, noises, strict=True)]
+        margin = [settings.margin * sqrt(distance.reference_squared) for distance in distances]
+        noises = [draw_noise(distance, settings.seed) for distance in distances]
+        bounds = [upper_bound(*pair, settings.level) for pair in zip(distances, noises, strict=True)]
+        intervals = [squared_interval(*pair, 0.05) for pair in zip(distances, noises, strict=True)]
         counted = [distances[index] for index in tested]
         lower = lower_bounds(counted, [margin[index] for index in tested], settings.level, settings.seed)
-        floors = [sqrt(each.floor_squared) for each in distances]
-        freedom = min(each.top_freedom for each in counted)
+        floors = [sqrt(distance.floor_squared) for distance in distances]
+        freedom = min(distance.top_freedom for distance in counted)
         needed = [
             self._deciding(distances[index], noises[index], margin[index], lower, (bound, bounds[index]))
             for index, bound in zip(tested, lower.bounds, strict=True)
@@ -235,15 +235,15 @@ class Comparison:
             paired=self._kind == "paired",
             test=self.test,
             resamples=len(self._assignment) - 1,
-            rms_distance=tuple(sqrt(each.squared) for each in distances),
+            rms_distance=tuple(sqrt(distance.squared) for distance in distances),
             noise_floor=tuple(floors),
-            unbiased_squared=tuple(each.unbiased for each in distances),
+            unbiased_squared=tuple(distance.unbiased for distance in distances),
             unbiased_squared_low=tuple(low for low, _ in intervals),
             unbiased_squared_high=tuple(high for _, high in intervals),
             upper_bound=tuple(bounds),
             lower_bound=_spread(lower.bounds, places, len(steps), nan),
             point_bound=tuple(self._band.bounds(tested, floors, freedom, settings.level)),
-            reference_rms=tuple(sqrt(each.reference_squared) for each in distances),
+            reference_rms=tuple(sqrt(distance.reference_squared) for distance in distances),
             margin=tuple(margin),
             equivalent=tuple(
                 bound < limit if index in places else None
@@ -257,9 +257,11 @@ class Comparison:
             skewness=skewness(counted),
             members_if_near=_spread([near for near, _ in needed], places, len(steps), None),
             members_if_far=_spread([far for _, far in needed], places, len(steps), None),
-            member_rms=tuple(sqrt(max(each.member_squared, 0)) for each in distances),
-            member_rms_error=tuple(_root_error(each.member_squared, each.member_squared_error) for each in distances),
-            effective_points=tuple(each.effective_points for each in distances),
+            member_rms=tuple(sqrt(max(distance.member_squared, 0)) for distance in distances),
+            member_rms_error=tuple(
+                _root_error(distance.member_squared, distance.member_squared_error) for distance in distances
+            ),
+            effective_points=tuple(distance.effective_points for distance in distances),
         )
 
     def _deciding(

@@ -47,7 +47,7 @@ class Curve:
     history: tuple[Series, ...]  # per N over the recorded steps
 
 
-def curve(draws: Mapping[int, Mapping[object, Draw]], metric: Metric) -> Curve:
+def mean_curve(draws: Mapping[int, Mapping[object, Draw]], metric: Metric) -> Curve:
     """The learning curve of one metric."""
     sizes = sorted(draws)
     histories = [over_draws(list(draws[size].values()), metric) for size in sizes]

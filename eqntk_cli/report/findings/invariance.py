@@ -139,7 +139,7 @@ def orbit_statistics(
         scale: of the encoding of the classes.
     """
     deviation = mean.var(axis=1).mean(axis=(1, 2))
-    single, of_draw = (each.mean(axis=(1, 2)) for each in along)
+    single, of_draw = (variances.mean(axis=(1, 2)) for variances in along)
     size = np.sqrt(np.mean(np.square(mean.mean(axis=1)), axis=(1, 2)))
     member_size = np.sqrt(member_square.mean(axis=(1, 2)))
     floor = np.maximum(of_draw - deviation, 0) / (draws - 1)
@@ -148,7 +148,7 @@ def orbit_statistics(
         identity = elements.index("e") if "e" in elements else 0
         classes = [task.classes(step_mean, scale) for step_mean in mean]  # (element, sample, label) each
         # share of the elements, the identity included, that give the class of the identity: (step, sample)
-        agree = np.stack([task.same_class(each, each[identity]).mean(axis=0) for each in classes])
+        agree = np.stack([task.same_class(predicted, predicted[identity]).mean(axis=0) for predicted in classes])
         same = tuple(agree.mean(axis=1).tolist())
         error = tuple((agree.std(axis=1) / np.sqrt(agree.shape[1])).tolist())
     model, split = labels

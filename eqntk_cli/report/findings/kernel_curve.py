@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 
 from eqntk_cli.report.findings.base import METRIC, UNIT, Counts, Series, Sheet, column
-from eqntk_cli.report.findings.draws import ERRORS, Draws, Metric, curve
+from eqntk_cli.report.findings.draws import ERRORS, Draws, Metric, mean_curve
 from eqntk_cli.report.findings.scope import LEARNING, Study, StudyFinding
 from eqntk_cli.report.model import Analysis
 from eqntk_cli.report.paper.drawing import Drawing
@@ -90,8 +90,8 @@ class KernelCurve(StudyFinding):
     @classmethod
     def drawings(cls, analysis: Analysis) -> Iterator[Drawing]:
         """One figure per setting with all kernels."""
-        for place, title in enumerate(dict.fromkeys(found.title for found in analysis.of(cls)), 1):
-            make = partial(draw_kernel_learning, [found for found in analysis.of(cls) if found.title == title])
+        for place, title in enumerate(dict.fromkeys(curve.title for curve in analysis.of(cls)), 1):
+            make = partial(draw_kernel_learning, [curve for curve in analysis.of(cls) if curve.title == title])
             needs, words = "two numbers of training samples", f"{title}: test error against training samples"
             yield Drawing(f"kernel-learning-{place}", LEARNING, words, _CAPTION, make, needs)
 
@@ -112,13 +112,13 @@ def draw_kernel_learning(curves: Sequence[KernelCurve]) -> "Figure | None":
     """One panel per error (loss, error or mae) with all kernels of one setting; None without two N."""
     from eqntk_cli.report.paper.canvas import new_figure
 
-    shown = [found for found in curves if found.metric in _NAMES and len(found.n_train) > 1]
-    kinds = list(dict.fromkeys((found.metric, found.unit) for found in shown))
+    shown = [curve for curve in curves if curve.metric in _NAMES and len(curve.n_train) > 1]
+    kinds = list(dict.fromkeys((curve.metric, curve.unit) for curve in shown))
     if not kinds:
         return None
     figure, axes = new_figure(2.9 * len(kinds), len(kinds))
     for panel, kind in zip(axes, kinds, strict=True):
-        _draw_panel(panel, [found for found in shown if (found.metric, found.unit) == kind])
+        _draw_panel(panel, [curve for curve in shown if (curve.metric, curve.unit) == kind])
         panel.set_ylabel(f"{_NAMES[kind[0]]}, {kind[1]}" if kind[1] else _NAMES[kind[0]], parse_math=False)
     return figure
 
@@ -126,38 +126,38 @@ def draw_kernel_learning(curves: Sequence[KernelCurve]) -> "Figure | None":
 def _draw_panel(axes: "Axes", curves: Sequence[KernelCurve]) -> None:
     from eqntk_cli.report.paper.canvas import log_counts, log_values, positive
 
-    groups = list(dict.fromkeys(found.group for found in curves if found.kind != "plain"))
-    for found in curves:
-        looks = _LOOKS[found.kind]
-        look = looks[groups.index(found.group) % len(looks)] if found.group in groups else looks[0]
-        value, error = positive(found.value), np.nan_to_num(np.array(found.error, dtype=float))
+    groups = list(dict.fromkeys(curve.group for curve in curves if curve.kind != "plain"))
+    for curve in curves:
+        looks = _LOOKS[curve.kind]
+        look = looks[groups.index(curve.group) % len(looks)] if curve.group in groups else looks[0]
+        value, error = positive(curve.value), np.nan_to_num(np.array(curve.error, dtype=float))
         below = np.minimum(error, 0.99 * np.nan_to_num(value, nan=1.0))  # a bar to zero has no end on a log axis
-        style = replace(look, hollow=found.kind == "equivariant").style()
-        bars = style | {"linestyle": "none", "label": f"{found.label}{_power(found)}"}
-        axes.errorbar(found.n_train, value, yerr=np.stack([below, error]), **bars)
-        _draw_fit(axes, found, look)
+        style = replace(look, hollow=curve.kind == "equivariant").style()
+        bars = style | {"linestyle": "none", "label": f"{curve.label}{_power(curve)}"}
+        axes.errorbar(curve.n_train, value, yerr=np.stack([below, error]), **bars)
+        _draw_fit(axes, curve, look)
     axes.set_yscale("log")
     log_values(axes.yaxis)
-    log_counts(axes, [count for found in curves for count in found.n_train], "training samples $N$")
+    log_counts(axes, [count for curve in curves for count in curve.n_train], "training samples $N$")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.2)
 
 
-def _draw_fit(axes: "Axes", found: KernelCurve, look: Look) -> None:
-    if found.beta is None or found.amplitude is None or found.fitted is None:
+def _draw_fit(axes: "Axes", curve: KernelCurve, look: Look) -> None:
+    if curve.beta is None or curve.amplitude is None or curve.fitted is None:
         return
-    ends = np.array(found.fitted, dtype=float)
-    axes.plot(ends, found.amplitude * ends**-found.beta, color=look.light, linewidth=1, linestyle=look.dashes)
+    ends = np.array(curve.fitted, dtype=float)
+    axes.plot(ends, curve.amplitude * ends**-curve.beta, color=look.light, linewidth=1, linestyle=look.dashes)
 
 
-def _power(found: KernelCurve) -> str:
-    if found.beta is None:
+def _power(curve: KernelCurve) -> str:
+    if curve.beta is None:
         return ""
-    error = "" if found.beta_error is None else f" \\pm {found.beta_error:.2f}"
-    return f", $\\beta = {found.beta:.2f}{error}$"
+    error = "" if curve.beta_error is None else f" \\pm {curve.beta_error:.2f}"
+    return f", $\\beta = {curve.beta:.2f}{error}$"
 
 
 def _measured(key: CurveKey, title: str, draws: Draws, metric: Metric, steps: Counts) -> KernelCurve:
-    averaged = curve(draws, metric)
+    averaged = mean_curve(draws, metric)
     fall = decay(averaged.n_train, averaged.value, averaged.error, averaged.draws) if metric[0] in ERRORS else None
     return KernelCurve(
         title=title,

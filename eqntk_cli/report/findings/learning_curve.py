@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 
 from eqntk_cli.report.findings.base import METRIC, MODEL, UNIT, Counts, Series, Sheet, column
-from eqntk_cli.report.findings.draws import Draw, Draws, curve, sample_of
+from eqntk_cli.report.findings.draws import Draw, Draws, mean_curve, sample_of
 from eqntk_cli.report.findings.metrics import UNMOVED, TaskMetrics, in_words
 from eqntk_cli.report.findings.scope import ACROSS, PairResult, Study, StudyFinding
 from eqntk_cli.report.findings.sweep import frozen, title_of
@@ -55,15 +55,15 @@ class LearningCurve(StudyFinding):
                 draws[(*_setting(result), model)][len(run.samples_of("train"))].setdefault(draw.sample, draw)
         for key, by_size in draws.items():
             for metric in next(iter(next(iter(by_size.values())).values())).history if len(by_size) > 1 else ():
-                found = curve(by_size, metric)
-                yield cls(str(key[0]), str(key[-1]), *metric, found.n_train, found.value, found.error, found.draws)
+                points = mean_curve(by_size, metric)
+                yield cls(str(key[0]), str(key[-1]), *metric, points.n_train, points.value, points.error, points.draws)
 
     @classmethod
     def drawings(cls, analysis: Analysis) -> Iterator[Drawing]:
         """One figure per metric with every model."""
-        kinds = dict.fromkeys((found.title, found.metric, found.unit) for found in analysis.of(cls))
+        kinds = dict.fromkeys((curve.title, curve.metric, curve.unit) for curve in analysis.of(cls))
         for place, kind in enumerate(kinds, 1):
-            curves = [found for found in analysis.of(cls) if (found.title, found.metric, found.unit) == kind]
+            curves = [curve for curve in analysis.of(cls) if (curve.title, curve.metric, curve.unit) == kind]
             title, needs = f"{kind[0]}: learning curve", "two numbers of training samples"
             yield Drawing(f"learning-{place}", ACROSS, title, _CAPTION, partial(draw_learning, curves), needs)
 
@@ -72,16 +72,16 @@ def draw_learning(curves: Sequence[LearningCurve]) -> "Figure | None":
     """Metric of the ensemble mean against training samples for every model; `curves` share metric and unit."""
     from eqntk_cli.report.paper.canvas import legend_above, log_counts, new_figure
 
-    if not curves or max(len(found.n_train) for found in curves) < 2:
+    if not curves or max(len(curve.n_train) for curve in curves) < 2:
         return None
     figure, (axes,) = new_figure(2.5)
-    for found in curves:
-        error = np.nan_to_num(np.array(found.error, dtype=float))
-        axes.errorbar(found.n_train, found.value, yerr=error, **look_of(found.model).style())
+    for curve in curves:
+        error = np.nan_to_num(np.array(curve.error, dtype=float))
+        axes.errorbar(curve.n_train, curve.value, yerr=error, **look_of(curve.model).style())
     if curves[0].unit:
         axes.set_yscale("log")
     axes.set_ylabel(in_words(curves[0].metric, curves[0].unit), parse_math=False)
-    log_counts(axes, [count for found in curves for count in found.n_train], "training samples")
+    log_counts(axes, [count for curve in curves for count in curve.n_train], "training samples")
     legend_above(figure, axes, 3)
     return figure
 
@@ -96,16 +96,16 @@ def _setting(result: PairResult) -> _Key:
 def _draws(result: PairResult) -> dict[str, Draw]:
     """The prediction of every model of a pair on the test points, unmoved."""
     metrics: dict[str, list[TaskMetrics]] = defaultdict(list)
-    for found in result.analysis.of(TaskMetrics):
-        if (found.split, found.inputs) == ("test", UNMOVED):
-            metrics[found.model].append(found)
+    for row in result.analysis.of(TaskMetrics):
+        if (row.split, row.inputs) == ("test", UNMOVED):
+            metrics[row.model].append(row)
     run = result.pair.gcnn
     return {
         model: Draw(
             sample_of(run),
             run.steps,
-            {(found.metric, found.unit): found.ensemble for found in rows},
-            {(found.metric, found.unit): found.ensemble_error for found in rows if found.ensemble_error is not None},
+            {(row.metric, row.unit): row.ensemble for row in rows},
+            {(row.metric, row.unit): row.ensemble_error for row in rows if row.ensemble_error is not None},
         )
         for model, rows in metrics.items()
     }

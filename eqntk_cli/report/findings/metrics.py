@@ -163,9 +163,12 @@ def task_metrics(
         per_draw: how many of these, one after another, make one independent draw.
         inputs: what the predictions are of: the samples as they are, or the mean over their orbits.
     """
-    series = [task.metrics(each, target, label, scale) for each in mean]
-    again = [task.metrics(each, target, label, scale) for each in _bootstrapped(sample, len(steps) - 1, mean[-1].shape)]
-    members = [task.metrics(each, target, label, scale) for each in (last if last is not None else ())]
+    series = [task.metrics(prediction, target, label, scale) for prediction in mean]
+    again = [
+        task.metrics(prediction, target, label, scale)
+        for prediction in _bootstrapped(sample, len(steps) - 1, mean[-1].shape)
+    ]
+    members = [task.metrics(prediction, target, label, scale) for prediction in (last if last is not None else ())]
     return [
         TaskMetrics(
             model=labels[0],
@@ -173,11 +176,11 @@ def task_metrics(
             metric=name,
             unit=task.unit(scale),
             steps=steps,
-            ensemble=tuple(each[name] for each in series),
-            ensemble_error=_spread([each[name] for each in again]),
-            member=float(np.mean([each[name] for each in members])) if members else None,
-            member_error=_mean_error([each[name] for each in members], per_draw),
-            member_spread=_spread([each[name] for each in members], per_draw),
+            ensemble=tuple(values[name] for values in series),
+            ensemble_error=_spread([values[name] for values in again]),
+            member=float(np.mean([values[name] for values in members])) if members else None,
+            member_error=_mean_error([values[name] for values in members], per_draw),
+            member_spread=_spread([values[name] for values in members], per_draw),
             inputs=inputs,
         )
         for name in series[-1]

@@ -113,11 +113,11 @@ def moved_images(example: OrbitExample) -> list[Float[np.ndarray, "height width"
 
 def moved_image(image: Float[np.ndarray, "height width"], element: str) -> Float[np.ndarray, "height width"] | None:
     """(rho(g) f)(x) = f(g^-1 x) for an element's name (e, r90, m, r90m, ...); None for any other name."""
-    found = _ELEMENT.fullmatch(element)
-    turn = int(found[1] or 0) if found else 0
-    if found is None or turn % 90 or (turn % 180 and image.shape[0] != image.shape[1]):
+    match = _ELEMENT.fullmatch(element)
+    turn = int(match[1] or 0) if match else 0
+    if match is None or turn % 90 or (turn % 180 and image.shape[0] != image.shape[1]):
         return None
-    return np.rot90(image[:, ::-1] if found[2] else image, turn // 90)
+    return np.rot90(image[:, ::-1] if match[2] else image, turn // 90)
 
 
 def _draw_images(axes: "Axes", example: OrbitExample) -> None:

@@ -22,15 +22,17 @@ def sweeps_over_width(results: Sequence[PairResult]) -> list[list[PairResult]]:
         settings = frozen(architecture(record)), frozen(record.training), record.step_size
         samples = result.pair.augmented.record.haar_samples
         groups[data, record.group, record.coupling, record.seed, samples, steps, *settings].append(result)
-    ordered = [sorted(group, key=lambda each: each.analysis.width) for group in groups.values()]
-    return [group for group in ordered if len({each.analysis.width for each in group}) > 1]
+    ordered = [sorted(group, key=lambda result: result.analysis.width) for group in groups.values()]
+    return [group for group in ordered if len({result.analysis.width for result in group}) > 1]
 
 
 def comparison_of(result: PairResult, name: str) -> MeanComparison:
     """The comparison of this name on the test split."""
     if name == BETWEEN:
         return result.analysis.test
-    return next(each for each in result.analysis.theory if each.name == name and each.split == "test")
+    return next(
+        comparison for comparison in result.analysis.theory if comparison.name == name and comparison.split == "test"
+    )
 
 
 def title_of(group: Sequence[PairResult]) -> str:

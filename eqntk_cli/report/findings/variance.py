@@ -180,12 +180,12 @@ def _errors(sample: Sample, step: int, outputs: int) -> tuple[float, Float[np.nd
     units, batch = sample.units, sample.draws / sample.units
     # a unit of b draws has the variance divided by b; b units' worth of draws make the error smaller by b^(1/2)
     factor = batch * sqrt(units) / (units - 1) / sqrt(batch)
-    total, each, count = np.zeros(units), [], 0
+    total, errors, count = np.zeros(units), [], 0
     for squares in _squares(sample, step, outputs):
         total += squares.sum(axis=1)
         count += squares.shape[1]
-        each.append(factor * squares.std(axis=0, ddof=1))
-    return float(factor * np.std(total / count, ddof=1)), np.concatenate(each)
+        errors.append(factor * squares.std(axis=0, ddof=1))
+    return float(factor * np.std(total / count, ddof=1)), np.concatenate(errors)
 
 
 def _squares(sample: Sample, step: int, outputs: int) -> Iterator[Float[np.ndarray, "unit sample"]]:

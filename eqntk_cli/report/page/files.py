@@ -35,8 +35,8 @@ def begin(folder: Path, run_ids: Iterable[str], files: Iterable[str]) -> None:
     make_folder(folder)
     before = (manifest_of(folder) or {}).get("files", ())
     runs = [{"run_id": run_id} for run_id in run_ids]
-    told = {"made_by": MADE_BY, "runs": runs, "files": sorted({*before, *files})}
-    write_text(folder / _BEGUN, json.dumps(told, indent=1) + "\n")
+    content = {"made_by": MADE_BY, "runs": runs, "files": sorted({*before, *files})}
+    write_text(folder / _BEGUN, json.dumps(content, indent=1) + "\n")
 
 
 def end(folder: Path) -> None:
@@ -46,10 +46,10 @@ def end(folder: Path) -> None:
 
 def _read(manifest: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads(manifest.read_text(encoding="utf-8"))
+        content = json.loads(manifest.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and found.get("made_by") == MADE_BY else None
+    return content if isinstance(content, dict) and content.get("made_by") == MADE_BY else None
 
 
 def require_free(folder: Path) -> None:
@@ -70,8 +70,8 @@ def free_folder(beside: Path, run_ids: Iterable[str]) -> Path:
     number = 1
     while True:
         folder = beside / ("report" if number == 1 else f"report-{number}")
-        found = manifest_of(folder) if folder.is_dir() else None
-        same = found is not None and sorted(run["run_id"] for run in found.get("runs", [])) == wanted
+        manifest = manifest_of(folder) if folder.is_dir() else None
+        same = manifest is not None and sorted(run["run_id"] for run in manifest.get("runs", [])) == wanted
         if same or not folder.exists() or (folder.is_dir() and not names_in(folder)):
             return folder
         number += 1

@@ -53,7 +53,7 @@ def facts(pair: PairAnalysis) -> list[tuple[str, str]]:
     members = integer(test.members_a)
     if test.members_b != test.members_a:
         members += f" and {integer(test.members_b)}"
-    found = [
+    rows = [
         ("Width", integer(pair.width)),
         ("Members each", members),
         ("Largest difference, noise removed", percent(verdict.size)),
@@ -66,12 +66,12 @@ def facts(pair: PairAnalysis) -> list[tuple[str, str]]:
         ("Controls different", controls_in_words(pair)),
     ]
     if pair.coupled:
-        found.append(("RMS difference per member, last step", number(test.member_rms[-1])))
+        rows.append(("RMS difference per member, last step", number(test.member_rms[-1])))
     if verdict.members_to_decide is not None:
         near, far = verdict.members_to_decide
-        found.append(("Members that would decide, true distance at its lower end", integer(near)))
-        found.append(("the same, at its upper end", integer(far)))
-    return found
+        rows.append(("Members that would decide, true distance at its lower end", integer(near)))
+        rows.append(("the same, at its upper end", integer(far)))
+    return rows
 
 
 def summary(analysis: Analysis, report: str | None) -> dict[str, object]:

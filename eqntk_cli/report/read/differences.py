@@ -22,30 +22,30 @@ def differences(a: Run, b: Run) -> dict[str, str]:
     alike. A kernel may be computed in double precision for ensembles in single precision.
     """
     one, two = a.record, b.record
-    found = _data(one, two)
-    found |= _entries("architecture", architecture(one), architecture(two))
+    differing = _data(one, two)
+    differing |= _entries("architecture", architecture(one), architecture(two))
     training = [{key: value for key, value in run.training.items() if key not in _DERIVED} for run in (one, two)]
-    found |= _entries("training", *training)
+    differing |= _entries("training", *training)
     for key in ("task", "group", "width", "precision", "coupling"):
         if "ntk" not in (one.model, two.model) or key in ("task", "group"):
-            found |= _entry(key, getattr(one, key), getattr(two, key))
+            differing |= _entry(key, getattr(one, key), getattr(two, key))
     if one.coupling == "shared" and two.coupling == "shared":
-        found |= _entry("seed", one.seed, two.seed)
+        differing |= _entry("seed", one.seed, two.seed)
         if "ntk" not in (one.model, two.model):  # which has no members
-            found |= _entry("antithetic", one.antithetic, two.antithetic)
+            differing |= _entry("antithetic", one.antithetic, two.antithetic)
     if list(one.record_steps) != list(two.record_steps):
-        found["record_steps"] = f"steps {_short(one.record_steps)} and {_short(two.record_steps)}"
+        differing["record_steps"] = f"steps {_short(one.record_steps)} and {_short(two.record_steps)}"
     if not _same_step(one, two):
-        found["step_size"] = f"step_size {one.step_size} and {two.step_size}"
+        differing["step_size"] = f"step_size {one.step_size} and {two.step_size}"
     augmentations = {run.augmentation for run in (one, two) if run.model == "augmented_ensemble"} - {"orbit", "haar"}
     if augmentations:
-        found["augmentation"] = f"augmentation {', '.join(map(str, augmentations))} instead of orbit"
-    return found
+        differing["augmentation"] = f"augmentation {', '.join(map(str, augmentations))} instead of orbit"
+    return differing
 
 
 def architecture(record: Record) -> dict[str, object]:
     """The settings of the architecture; what an older program did not know yet stands at its default."""
-    defaults = {each.name: each.default for each in fields(ArchitectureConfig) if each.name in _LATER}
+    defaults = {setting.name: setting.default for setting in fields(ArchitectureConfig) if setting.name in _LATER}
     return defaults | record.architecture
 
 
@@ -56,9 +56,9 @@ def follows_from_group(a: Run, b: Run) -> bool:
     return one.get("step_size") == "auto" and all(one.get(key) == two.get(key) for key in keys)
 
 
-def named(found: Mapping[str, str]) -> str:
+def named(differing: Mapping[str, str]) -> str:
     """The differences in one line."""
-    words = list(found.values())
+    words = list(differing.values())
     return "; ".join(words[:4]) + (f"; and {len(words) - 4} more" if len(words) > 4 else "")
 
 
@@ -75,10 +75,10 @@ def _data(one: Record, two: Record) -> dict[str, str]:
 
 
 def _entries(key: str, one: Mapping[str, object], two: Mapping[str, object]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    differing: dict[str, str] = {}
     for name in sorted(set(one) | set(two)):
-        found |= _entry(f"{key}.{name}", one.get(name), two.get(name))
-    return found
+        differing |= _entry(f"{key}.{name}", one.get(name), two.get(name))
+    return differing
 
 
 def _entry(key: str, one: object, two: object) -> dict[str, str]:

@@ -97,21 +97,21 @@ def _attach(run: Run, pairs: Sequence[Pair]) -> bool:
     for pair in pairs:
         gcnn = run.record.model == "gcnn_ensemble"
         subject = pair.augmented if gcnn else pair.gcnn
-        found = differences(run, subject)
-        if not _is_declared(run, subject, found):
+        differing = differences(run, subject)
+        if not _is_declared(run, subject, differing):
             continue
         ends = (subject, run) if gcnn else (run, subject)
-        pair.controls.append(Control(*ends, str(run.record.control), named(found)))
+        pair.controls.append(Control(*ends, str(run.record.control), named(differing)))
         attached = True
     return attached
 
 
-def _is_declared(run: Run, subject: Run, found: dict[str, str]) -> bool:
+def _is_declared(run: Run, subject: Run, differing: dict[str, str]) -> bool:
     declared = _CHANGED.get(run.record.control or "")
-    others = set(found) - {declared}
+    others = set(differing) - {declared}
     if declared == "group" and follows_from_group(run, subject):
         others -= {"step_size"}
-    return declared in found and not others
+    return declared in differing and not others
 
 
 def _reason(run: Run, subjects: Sequence[Run], pairs: Sequence[Pair]) -> str:
@@ -128,18 +128,19 @@ def _reason(run: Run, subjects: Sequence[Run], pairs: Sequence[Pair]) -> str:
         )
     if not others:
         return f"there is no {_PARTNER[run.record.model]} among the runs to compare it with"
-    found, nearest = min(((differences(run, other), other) for other in others), key=lambda entry: len(entry[0]))
+    differing, nearest = min(((differences(run, other), other) for other in others), key=lambda entry: len(entry[0]))
     if run.record.role != "control":
-        return f"differs from {nearest.name} in {named(found)}" if found else f"{nearest.name} has a partner already"
+        taken = f"{nearest.name} has a partner already"
+        return f"differs from {nearest.name} in {named(differing)}" if differing else taken
     declared = _CHANGED.get(run.record.control or "", "nothing")
-    if declared not in found:
+    if declared not in differing:
         return f"declared as control {run.record.control}, but does not differ from {nearest.name} in {declared}"
-    rest = {key: words for key, words in found.items() if key != declared}
+    rest = {key: words for key, words in differing.items() if key != declared}
     return f"control {run.record.control} differs from {nearest.name} also in {named(rest)}"
 
 
 def _refusal(unmatched: Sequence[Unmatched], *, none: bool) -> str:
-    said = ". ".join(f"{each.run_id}: {each.reason}" for each in unmatched[:3])
+    said = ". ".join(f"{run.run_id}: {run.reason}" for run in unmatched[:3])
     if none:
         said = said or "no ensembles with role=subject among the runs"
         return f"no pair of an augmented_ensemble and a gcnn_ensemble can be compared. {said}."

@@ -91,8 +91,8 @@ class Run:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise StorageError(f"{path} is damaged ({str(error).splitlines()[0]}); restore it from a copy.") from error
-        found = content.get("dataset") if isinstance(content, dict) else None
-        return found if isinstance(found, dict) else {}
+        settings = content.get("dataset") if isinstance(content, dict) else None
+        return settings if isinstance(settings, dict) else {}
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -183,17 +183,17 @@ def _folders(path: str) -> list[Path]:
     if is_remote(path) and not Path(path).exists():
         return [download(path)]
     places = sorted(Path(place) for place in glob(path, recursive=True)) if has_magic(path) else [Path(path)]
-    found = []
+    folders = []
     for place in places:
         if (place / RECORD_FILE).is_file():
-            found.append(place)
+            folders.append(place)
         elif place.is_dir():
-            found += [summary.folder for summary in list_runs(place)]
+            folders += [summary.folder for summary in list_runs(place)]
         elif not has_magic(path):
             raise StorageError(f"there is no folder {path}; expected a run folder or a folder of runs.")
-    if not found:
+    if not folders:
         raise StorageError(f"no runs in {path}; expected run folders, which hold a {RECORD_FILE}.")
-    return found
+    return folders
 
 
 def _unchanged(run: Run) -> Run:

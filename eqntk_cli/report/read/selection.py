@@ -38,15 +38,16 @@ def select(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
     ensembles = [run for run in runs if run.is_ensemble and run.record.role == "subject"]
     kernels = [run for run in runs if run.record.model == "ntk" and run.record.role == "subject"]
     fitting = [[run for run in kernels if not differences(run, ensemble)] for ensemble in ensembles]
-    own = {id(run) for found in fitting for run in found}
-    serving = {id(max(found, key=lambda run: len(kinds_of(run)))) for found in fitting if found}
-    lacking = [ensemble for ensemble, found in zip(ensembles, fitting, strict=True) if not found]
-    free = [run for run in kernels if id(run) not in own and not any(_may_be_for(run, each) for each in lacking)]
+    own = {id(run) for matching in fitting for run in matching}
+    serving = {id(max(matching, key=lambda run: len(kinds_of(run)))) for matching in fitting if matching}
+    lacking = [ensemble for ensemble, matching in zip(ensembles, fitting, strict=True) if not matching]
+    others = [run for run in kernels if id(run) not in own]
+    free = [run for run in others if not any(_may_be_for(run, ensemble) for ensemble in lacking)]
     sizes: dict[CurveKey, set[int]] = defaultdict(set)
     for run in free:
         for key in curves_of(run).values():
             sizes[key].add(n_train(run))
-    curves = {key for key, found in sizes.items() if len(found) >= _LEAST}
+    curves = {key for key, counts in sizes.items() if len(counts) >= _LEAST}
     chosen = [run for run in kernels if (run in free or id(run) in own) and curves & set(curves_of(run).values())]
     taken = {id(run) for run in chosen} - serving
     return chosen, [run for run in runs if id(run) not in taken]
@@ -74,23 +75,23 @@ def n_train(run: Run) -> int:
 def setting_of(run: Run) -> Setting:
     """Everything but the draw of the data, the group and the kernel on which a curve depends."""
     record = run.record
-    found: dict[str, object] = {"data": record.dataset, "task": record.task, "precision": record.precision}
-    found |= {f"dataset.{key}": value for key, value in run.dataset_settings.items() if key not in _DRAW}
-    found |= {f"architecture.{key}": value for key, value in architecture(record).items()}
-    found |= {f"training.{key}": value for key, value in record.training.items() if key != "record_steps"}
-    found |= {"recorded steps": record.record_steps, "test samples": len(run.samples_of("test"))}
-    return tuple(sorted((key, str(value)) for key, value in found.items()))
+    setting: dict[str, object] = {"data": record.dataset, "task": record.task, "precision": record.precision}
+    setting |= {f"dataset.{key}": value for key, value in run.dataset_settings.items() if key not in _DRAW}
+    setting |= {f"architecture.{key}": value for key, value in architecture(record).items()}
+    setting |= {f"training.{key}": value for key, value in record.training.items() if key != "record_steps"}
+    setting |= {"recorded steps": record.record_steps, "test samples": len(run.samples_of("test"))}
+    return tuple(sorted((key, str(value)) for key, value in setting.items()))
 
 
 def titles(settings: Sequence[Setting]) -> dict[Setting, str]:
     """A title for every setting: data and architecture, and whatever else tells it from the others."""
     plain = {setting: _plain_title(dict(setting)) for setting in settings}
-    found = {}
+    labels = {}
     for setting, title in plain.items():
         others = [dict(other) for other in plain if other != setting and plain[other] == title]
         telling = [f"{key} {value}" for key, value in setting if any(other.get(key) != value for other in others)]
-        found[setting] = f"{title} ({', '.join(telling)})" if telling else title
-    return found
+        labels[setting] = f"{title} ({', '.join(telling)})" if telling else title
+    return labels
 
 
 def _plain_title(setting: dict[str, str]) -> str:
@@ -101,5 +102,5 @@ def _plain_title(setting: dict[str, str]) -> str:
 
 def _may_be_for(run: Run, ensemble: Run) -> bool:
     """Whether a kernel run has the data of an ensemble, or differs from it in nothing else."""
-    found = set(differences(run, ensemble))
-    return "data" not in found or found == {"data"}
+    differing = set(differences(run, ensemble))
+    return "data" not in differing or differing == {"data"}

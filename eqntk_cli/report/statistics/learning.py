@@ -122,8 +122,8 @@ def _moderated(values: Sequence[float], errors: Sequence[float], draws: Sequence
     pooled = sum((count - 1) * variance for count, variance in rows) / max(1, sum(count - 1 for count, _ in rows))
     if pooled == 0:
         return None
-    found = []
+    moderated = []
     for value, error, count in zip(values, errors, draws, strict=True):
         own = (error / value) ** 2 * count if value > 0 and np.isfinite(error) else pooled
-        found.append(value * sqrt((own + pooled) / 2 / count))
-    return found
+        moderated.append(value * sqrt((own + pooled) / 2 / count))
+    return moderated

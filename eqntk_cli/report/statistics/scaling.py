@@ -31,16 +31,16 @@ def power_law(
         >>> round(exponent, 6)
         -0.5
     """
-    found = seen(widths, values, errors)
-    if len({n for n, _, _ in found}) < 2:
+    points = seen(widths, values, errors)
+    if len({n for n, _, _ in points}) < 2:
         return None, None
-    n, value, error = np.array(found, dtype=float).T
+    n, value, error = np.array(points, dtype=float).T
     x, y, weight = np.log(n), np.log(value), (value / error) ** 2
     centre = np.average(x, weights=weight)
     strength = float(weight @ (x - centre) ** 2)
     exponent = float(weight @ ((x - centre) * y)) / strength
     rest = y - np.average(y, weights=weight) - exponent * (x - centre)
-    excess = float(weight @ rest**2) / (len(found) - 2) if len(found) > 2 else 1.0
+    excess = float(weight @ rest**2) / (len(points) - 2) if len(points) > 2 else 1.0
     return exponent, sqrt(max(excess, 1.0) / strength)
 
 

@@ -45,7 +45,7 @@ def lower_bounds(distances: Sequence[Distance], margins: Sequence[float], level:
         _chances((margin + noise.along) ** 2 + noise.rest) for margin, noise in zip(margins, noises, strict=True)
     ]
     single = float(np.quantile(np.min(chances, axis=0), level, method="lower"))
-    bounds = tuple(lower_bound(*each, single) for each in zip(distances, noises, strict=True))
+    bounds = tuple(lower_bound(*pair, single) for pair in zip(distances, noises, strict=True))
     return LowerBounds(bounds, single)
 
 

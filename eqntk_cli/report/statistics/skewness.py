@@ -19,9 +19,9 @@ _LEAST = 0.1  # shifts an error probability of 5 % by about one percentage point
 
 def skewness(distances: Sequence[Distance]) -> float | None:
     """RMS skewness of the difference of the means over points and steps; None where normal units show as much."""
-    seen = float(np.mean([each.skewness.seen for each in distances]))
-    normal = float(np.mean([each.skewness.normal for each in distances]))
-    directions = float(np.mean([each.effective_points for each in distances]))
+    seen = float(np.mean([distance.skewness.seen for distance in distances]))
+    normal = float(np.mean([distance.skewness.normal for distance in distances]))
+    directions = float(np.mean([distance.effective_points for distance in distances]))
     size = sqrt(max(seen - normal, 0.0))
     beyond = normal > 0 and seen > normal * (1 + 4 / directions**0.75)
     return size if beyond and size > _LEAST else None
