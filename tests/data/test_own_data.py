@@ -300,8 +300,8 @@ def test_what_is_told_of_a_file_is_a_command_that_runs(tmp_path):
     np.savez(tmp_path / "a b.npz", **arrays())
     save(tmp_path / "a.extxyz", molecules())
     for file in ("a b.npz", "a.extxyz"):
-        told = list(explain([tmp_path / file]))[-1].removeprefix("use it: eqntk train ")
-        config = compose(shlex.split(told))
+        command = list(explain([tmp_path / file]))[-1].removeprefix("use it: eqntk train ")
+        config = compose(shlex.split(command))
         check(config)
         assert load_data(config.dataset, config.architecture).train_y.size
 

@@ -125,8 +125,8 @@ def test_atomisation_energies_agree_with_the_published_ones(data_root: Path) -> 
     molecules = source.read(np.arange(0, 5000, 50))
     for name in ("u0_atom", "u298_atom", "h298_atom", "g298_atom"):
         stored = np.array([molecule.properties[name] for molecule in molecules])
-        found = values(source.targets[name], molecules) / MEV_PER_KCAL_PER_MOL
-        assert abs(found - stored).max() < 0.003  # kcal/mol, the rounding of the atomic references
+        energies = values(source.targets[name], molecules) / MEV_PER_KCAL_PER_MOL
+        assert abs(energies - stored).max() < 0.003  # kcal/mol, the rounding of the atomic references
     assert len(source.targets) == 19
 
 

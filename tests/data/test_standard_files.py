@@ -130,9 +130,9 @@ def test_a_malformed_idx_file_is_one_clear_line(kind, tmp_path, digits):
     change, words = MALFORMED[kind]
     file = tmp_path / "images.gz"
     file.write_bytes(change(idx(PIXELS)))
-    with pytest.raises(DataError, match=words) as told:
+    with pytest.raises(DataError, match=words) as error:
         read_idx(file)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
     (digits / "train-images-idx3-ubyte.gz").write_bytes(file.read_bytes())
     with pytest.raises(DataError, match=f"is not the official file .*{words}.*eqntk data fetch mnist"):
         bundle("mnist", f"dataset.root={digits}")
@@ -209,9 +209,9 @@ BROKEN = {
 def test_a_malformed_archive_is_one_clear_line(kind, photographs):
     make, words = BROKEN[kind]
     (photographs / cifar10.ARCHIVE.name).write_bytes(make())
-    with pytest.raises(DataError, match=f"is not the official archive .*{words}.*eqntk data fetch cifar10") as told:
+    with pytest.raises(DataError, match=f"is not the official archive .*{words}.*eqntk data fetch cifar10") as error:
         bundle("cifar10", f"dataset.root={photographs}")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
 
 
 def test_the_list_of_data_sets_has_them():

@@ -28,9 +28,9 @@ DIRECTIONS = np.random.default_rng(2).normal(size=(40, 3))
 
 
 def test_degree_one_is_xyz() -> None:
-    found = spherical_harmonics(2, np.array([[0.0, 0.0, 2.0], [1.0, 0.0, 0.0]]))
+    harmonics = spherical_harmonics(2, np.array([[0.0, 0.0, 2.0], [1.0, 0.0, 0.0]]))
     half, root = 1 / math.sqrt(4 * math.pi), math.sqrt(3 / (4 * math.pi))
-    np.testing.assert_allclose(found, [[half, 0, 0, root], [half, root, 0, 0]], atol=1e-15)
+    np.testing.assert_allclose(harmonics, [[half, 0, 0, root], [half, root, 0, 0]], atol=1e-15)
     assert degrees(3).tolist() == [0, 1, 1, 1, 2, 2, 2, 2, 2]
 
 

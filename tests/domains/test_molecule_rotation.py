@@ -17,20 +17,20 @@ MASK = np.array([[1.0, 1, 1], [1, 1, 0]])
 
 def signals(positions: np.ndarray) -> AtomSignals:
     """The signals of two molecules of three atoms; one atom is declared padding."""
-    each = [atom_signals(NUMBERS, one, (1, 8), (2, 6), 3, "test") for one in positions]
-    return AtomSignals(np.stack(each), MASK)
+    coefficients = [atom_signals(NUMBERS, one, (1, 8), (2, 6), 3, "test") for one in positions]
+    return AtomSignals(np.stack(coefficients), MASK)
 
 
 def test_the_orbit_is_that_of_the_molecules_themselves() -> None:
     """Every axis in its place: molecule, rotation, atom; R and not its inverse (three-fold and random rotations)."""
     domain, group = Molecules(Sphere(3, 4), 3), cyclic_about_z(3)
     random = Rotation.random(2, rng=np.random.default_rng(1)).as_matrix()
-    for rotations, found in (
+    for rotations, orbit in (
         (random, domain.move(random, signals(POSITIONS))),
         (group.matrices, group.orbit(domain, signals(POSITIONS))),
     ):
-        assert found.signals.shape == (2, len(rotations), 3, 9, 4)
+        assert orbit.signals.shape == (2, len(rotations), 3, 9, 4)
         for index, rotation in enumerate(rotations):
             expected = signals(POSITIONS @ rotation.T)
-            np.testing.assert_allclose(found.signals[:, index], expected.signals, atol=1e-10)
-            np.testing.assert_array_equal(found.mask[:, index], MASK)
+            np.testing.assert_allclose(orbit.signals[:, index], expected.signals, atol=1e-10)
+            np.testing.assert_array_equal(orbit.mask[:, index], MASK)

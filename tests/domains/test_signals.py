@@ -23,8 +23,8 @@ def _fine_grid() -> tuple[np.ndarray, np.ndarray]:
 def test_coefficients_are_integrals_over_the_sphere() -> None:
     points, weights = _fine_grid()
     harmonics = spherical_harmonics(L, points)
-    found = atom_signals(NUMBERS, POSITIONS, ELEMENTS, POWERS, L, "test")
-    assert found.shape == (4, 16, 6)
+    coefficients = atom_signals(NUMBERS, POSITIONS, ELEMENTS, POWERS, L, "test")
+    assert coefficients.shape == (4, 16, 6)
     for i in range(4):
         for e, element in enumerate(ELEMENTS):
             for p, power in enumerate(POWERS):
@@ -38,7 +38,7 @@ def test_coefficients_are_integrals_over_the_sphere() -> None:
                         NUMBERS[i] * NUMBERS[j] / r**power * np.exp(-((points @ offset / r - 1) ** 2) / WINDOW_BETA)
                     )
                 expected = (weights * values) @ harmonics
-                np.testing.assert_allclose(found[i, :, e * 2 + p], expected, rtol=1e-9, atol=1e-9)
+                np.testing.assert_allclose(coefficients[i, :, e * 2 + p], expected, rtol=1e-9, atol=1e-9)
 
 
 def test_window_is_five_percent_at_an_eighth_turn() -> None:

@@ -38,8 +38,8 @@ def test_axioms_and_order(name: str) -> None:
 def test_conjugacy_classes(name: str) -> None:
     matrices = CASES[name][0]().matrices
     angles = np.degrees(np.arccos(np.clip((np.trace(matrices, axis1=1, axis2=2) - 1) / 2, -1, 1)))
-    found, counts = np.unique(np.round(angles, 6), return_counts=True)
-    assert {round(a): int(n) for a, n in zip(found, counts, strict=True)} == CLASSES[name]
+    angle, counts = np.unique(np.round(angles, 6), return_counts=True)
+    assert {round(a): int(n) for a, n in zip(angle, counts, strict=True)} == CLASSES[name]
 
 
 def test_a_quarter_turn_about_z_takes_x_to_y() -> None:

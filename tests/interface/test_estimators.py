@@ -93,10 +93,10 @@ def test_predictions_are_those_of_kernel_and_predict(images):
     ridge = 0.01 * np.mean(np.diag(train.ntk))
     outputs = np.stack([y, 2 * y**2], axis=1)
     scaled = (outputs - outputs.mean(axis=0)) / outputs.std(axis=0)
-    told = eqntk_cli.predict(train, cross, scaled, test=test, time=5.0, ridge=ridge)
+    prediction = eqntk_cli.predict(train, cross, scaled, test=test, time=5.0, ridge=ridge)
     mean, deviation = model.predict(new, return_std=True)
-    np.testing.assert_allclose(mean, told.mean[0] * outputs.std(axis=0) + outputs.mean(axis=0), rtol=1e-10)
-    spread = np.sqrt(np.diag(told.covariance[0]))[:, None] * outputs.std(axis=0)
+    np.testing.assert_allclose(mean, prediction.mean[0] * outputs.std(axis=0) + outputs.mean(axis=0), rtol=1e-10)
+    spread = np.sqrt(np.diag(prediction.covariance[0]))[:, None] * outputs.std(axis=0)
     np.testing.assert_allclose(deviation, spread, rtol=1e-7)
 
 
@@ -186,10 +186,10 @@ def test_targets_may_be_transformed(images):
 def test_mistakes_are_said_in_one_line(settings, shape, words):
     """As ConfigError or DataError of this program, which to scikit-learn's users are a ValueError."""
     x = np.random.default_rng(0).normal(size=shape)
-    with pytest.raises(ValueError, match=words) as told:
+    with pytest.raises(ValueError, match=words) as error:
         NTKRegressor(**settings).fit(x, np.arange(9.0))
-    assert isinstance(told.value, ConfigError | DataError)
-    assert "\n" not in str(told.value)
+    assert isinstance(error.value, ConfigError | DataError)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("estimator", [NTKRegressor(hidden_layers=1), NTKClassifier(hidden_layers=1)])

@@ -103,6 +103,6 @@ def test_rounding_up_gives_few_sizes_and_wastes_little():
     ],
 )
 def test_mistakes_are_said_in_one_line(call, words):
-    with pytest.raises((ConfigError, DataError), match=words) as told:
+    with pytest.raises((ConfigError, DataError), match=words) as error:
         call(np.zeros((3, 4, 4, 1)))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)

@@ -77,6 +77,6 @@ def test_a_run_that_was_killed_before_its_record_is_begun_again(here):
 @pytest.mark.usefixtures("here")
 def test_a_sweep_says_which_run_failed(monkeypatch):
     monkeypatch.setattr("eqntk_cli.sweeps.launch.launch", lambda *_: [None, StorageError("the disk is full.")])
-    with pytest.raises(StorageError, match="the disk is full") as told:
+    with pytest.raises(StorageError, match="the disk is full") as error:
         eqntk_cli.sweep(*NTK, "seed=0,1", out="two")
-    assert "eqntk sweep --resume two" in told.value.__notes__[0]
+    assert "eqntk sweep --resume two" in error.value.__notes__[0]

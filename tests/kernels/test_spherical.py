@@ -48,8 +48,8 @@ def test_reproduces_the_reference(case: str, reference_root: Path) -> None:
     kernel = SphericalMlp(architecture).group_kernel(SO3(), sphere, "auto")  # the default tolerance of 1e-6
     network = SphericalMlp(architecture).plain_network(sphere, 1, 1)
     finer = SphericalKernel(network.kernel, 4, gauss_quadrature(16))
-    for found, tolerance in ((kernel, 1e-6), (finer, 1e-8)):
-        block = jax.jit(found.block)(x1, x2)
+    for candidate, tolerance in ((kernel, 1e-6), (finer, 1e-8)):
+        block = jax.jit(candidate.block)(x1, x2)
         np.testing.assert_allclose(block.nngp, arrays[f"{case}/nngp"], rtol=tolerance)
         np.testing.assert_allclose(block.ntk, arrays[f"{case}/ntk"], rtol=tolerance)
     assert "quadrature of degree" in kernel.notes[0]
@@ -68,16 +68,16 @@ def test_single_precision_reproduces_the_reference(reference_root: Path) -> None
 @pytest.mark.parametrize("group", [icosahedral(), cyclic_about_z(3)], ids=lambda group: group.name)
 def test_a_finite_group_is_the_average_over_rotated_copies(group) -> None:
     architecture = replace(ARCHITECTURE, activation="erf")
-    found = jax.jit(SphericalMlp(architecture).group_kernel(group, SPHERE, "auto").block)(X1, X2)
+    block = jax.jit(SphericalMlp(architecture).group_kernel(group, SPHERE, "auto").block)(X1, X2)
     plain = jax.jit(SphericalMlp(architecture).plain_kernel(SPHERE).block)
     orbit = np.asarray(group.orbit(SPHERE, X2))
     blocks = [plain(X1, orbit[:, g]) for g in range(group.order)]
-    np.testing.assert_allclose(found.nngp, np.mean([b.nngp for b in blocks], axis=0), rtol=1e-12)
-    np.testing.assert_allclose(found.ntk, np.mean([b.ntk for b in blocks], axis=0), rtol=1e-12)
+    np.testing.assert_allclose(block.nngp, np.mean([b.nngp for b in blocks], axis=0), rtol=1e-12)
+    np.testing.assert_allclose(block.ntk, np.mean([b.ntk for b in blocks], axis=0), rtol=1e-12)
 
 
 def test_the_plain_kernel_is_that_of_a_dense_network() -> None:
-    found = SphericalMlp(ARCHITECTURE).plain_kernel(SPHERE).block(X1, X2)
+    block = SphericalMlp(ARCHITECTURE).plain_kernel(SPHERE).block(X1, X2)
     k, q1, q2 = (np.einsum("alc,blc->ab", a, b) / (4 * np.pi * 2) for a, b in ((X1, X2), (X1, X1), (X2, X2)))
     k, q1, q2 = (1.3**2 * v + 0.2**2 for v in (k, np.diag(q1)[:, None], np.diag(q2)[None, :]))
     t = k
@@ -87,8 +87,8 @@ def test_the_plain_kernel_is_that_of_a_dense_network() -> None:
         k = np.sqrt(q1 * q2) / (2 * np.pi) * (np.sin(angle) + (np.pi - angle) * np.cos(angle))
         k, q1, q2 = (gain**2 * v + bias**2 for v in (k, q1 / 2, q2 / 2))
         t = k + gain**2 * t
-    np.testing.assert_allclose(found.nngp, k, rtol=1e-12)
-    np.testing.assert_allclose(found.ntk, t, rtol=1e-12)
+    np.testing.assert_allclose(block.nngp, k, rtol=1e-12)
+    np.testing.assert_allclose(block.ntk, t, rtol=1e-12)
 
 
 @pytest.mark.parametrize("support", ["full", "identity"])
@@ -132,26 +132,26 @@ def test_molecules_sum_over_pairs_of_atoms(per_atom: bool, route: str) -> None:
     x1, x2 = _molecules(RNG, [2, 5, 1], 6), _molecules(RNG, [4, 3], 5)
     group = cyclic_about_z(2)
     architecture = replace(ARCHITECTURE, per_atom=per_atom)
-    found = jax.jit(SphericalMlp(architecture).group_kernel(group, Molecules(SPHERE, 6), route).block)(x1, x2)
+    molecular = jax.jit(SphericalMlp(architecture).group_kernel(group, Molecules(SPHERE, 6), route).block)(x1, x2)
     atom = jax.jit(SphericalMlp(architecture).group_kernel(group, SPHERE, "auto").block)
     block = atom(x1.signals.reshape(-1, 9, 2), x2.signals.reshape(-1, 9, 2))
-    for found_part, atoms in zip(found, block, strict=True):
+    for part, atoms in zip(molecular, block, strict=True):
         atoms = np.asarray(atoms).reshape(3, 6, 2, 5)
         for a, atoms1 in enumerate((2, 5, 1)):
             for b, atoms2 in enumerate((4, 3)):
                 pairs = atoms[a, :atoms1, b, :atoms2]
-                np.testing.assert_allclose(found_part[a, b], np.trace(pairs) if per_atom else pairs.sum(), rtol=1e-11)
+                np.testing.assert_allclose(part[a, b], np.trace(pairs) if per_atom else pairs.sum(), rtol=1e-11)
 
 
 def test_molecules_of_many_tiles() -> None:
     x1, x2 = _molecules(RNG, [30, 25, 29], 33), _molecules(RNG, [40, 33], 45)
     group = cyclic_about_z(1)
-    found = jax.jit(SphericalMlp(ARCHITECTURE).group_kernel(group, Molecules(SPHERE, 45), "auto").block)(x1, x2)
+    molecular = jax.jit(SphericalMlp(ARCHITECTURE).group_kernel(group, Molecules(SPHERE, 45), "auto").block)(x1, x2)
     atom = jax.jit(SphericalMlp(ARCHITECTURE).group_kernel(group, SPHERE, "auto").block)
     block = atom(x1.signals.reshape(-1, 9, 2), x2.signals.reshape(-1, 9, 2))
     pairs = np.asarray(block.ntk).reshape(3, 33, 2, 45)
     expected = np.einsum("ai,bj,aibj->ab", x1.mask, x2.mask, pairs)
-    np.testing.assert_allclose(found.ntk, expected, rtol=1e-11)
+    np.testing.assert_allclose(molecular.ntk, expected, rtol=1e-11)
 
 
 def test_refuses_what_does_not_fit() -> None:

@@ -61,10 +61,10 @@ def test_members_side_by_side(name):
     weights = jnp.stack([weight, 2 * weight + 1])
     for axes in ((None, 0), (0, 0)):
         given = x if axes[0] is None else jnp.stack([x, x[::-1]])
-        found = jax.vmap(lambda x, weight: turned_product(turned, x, weight), in_axes=axes)(given, weights)
+        products = jax.vmap(lambda x, weight: turned_product(turned, x, weight), in_axes=axes)(given, weights)
         for member in range(2):
             own = given if axes[0] is None else given[member]
-            np.testing.assert_allclose(found[member], written_out(support.table, own, weights[member]), atol=1e-12)
+            np.testing.assert_allclose(products[member], written_out(support.table, own, weights[member]), atol=1e-12)
 
 
 def test_elements_that_read_other_sites_have_no_turned_form():

@@ -130,12 +130,12 @@ def test_fourier_convolution_is_the_mean_of_the_kernel_over_the_filter() -> None
     params = layer.init(jax.random.key(0), x)
     gradients = jax.jacobian(lambda p: layer.apply(p, x)[:, :5, 0])(params)
     flat = np.concatenate([np.asarray(leaf).reshape(2, 5, -1) for leaf in jax.tree.leaves(gradients)], axis=-1)
-    found = np.einsum("qk,rk->qr", flat[0], flat[1])
+    computed = np.einsum("qk,rk->qr", flat[0], flat[1])
     coefficients = np.einsum("kq,sqc->skc", projection.analysis, x)
     products = np.einsum("gij,hjk->ghik", rule.rotations[:5], rule.rotations)
     values = np.einsum("ghk,skc->sghc", packed_wigner(2, products.reshape(-1, 3, 3)).reshape(5, -1, 10), coefficients)
     expected = 1.3**2 * np.einsum("h,ghc,khc->gk", rule.weights, values[0], values[1]) / 3 + 0.4**2
-    np.testing.assert_allclose(found, expected, rtol=1e-10)
+    np.testing.assert_allclose(computed, expected, rtol=1e-10)
     assert wigner_matrices(2, rule.rotations).shape[0] == rule.nodes
 
 

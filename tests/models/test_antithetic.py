@@ -76,15 +76,15 @@ def test_each_member_has_the_law_of_an_ordinary_one(name, network):
     """Member 2k is the ordinary one, bit by bit; member 2k + 1 is trained from its weights, read-out negated."""
     pairs = ensemble(name, network)
     alone = replace(pairs, antithetic=False)
-    found, ordinary = pairs.run_block(0, 4, ignore), alone.run_block(0, 4, ignore)
-    np.testing.assert_array_equal(found[0::2], ordinary[0::2])
-    np.testing.assert_array_equal(found[1::2, 0], -found[0::2, 0])  # f_0 cancels
-    assert np.abs(found[:, 0]).min(axis=0).max() > 0.1
-    assert np.abs(found[0, 0] - found[2, 0]).max() > 0.1
+    antithetic, ordinary = pairs.run_block(0, 4, ignore), alone.run_block(0, 4, ignore)
+    np.testing.assert_array_equal(antithetic[0::2], ordinary[0::2])
+    np.testing.assert_array_equal(antithetic[1::2, 0], -antithetic[0::2, 0])  # f_0 cancels
+    assert np.abs(antithetic[:, 0]).min(axis=0).max() > 0.1
+    assert np.abs(antithetic[0, 0] - antithetic[2, 0]).max() > 0.1
     if network not in BY_HAND:
         return
     by_hand = trained_by_hand(pairs.trainer, member_key(pairs.seed, pairs.stream, 2), 3)
-    moved = found[3, -1].swapaxes(0, 1).reshape(by_hand.shape)
+    moved = antithetic[3, -1].swapaxes(0, 1).reshape(by_hand.shape)
     np.testing.assert_allclose(moved, by_hand, rtol=1e-9, atol=1e-11)
 
 
@@ -98,16 +98,16 @@ def test_with_the_read_out_trained_alone_the_mean_of_a_pair_has_no_noise_from_th
     frozen = optax.multi_transform({"readout": optax.sgd(0.05), "fixed": optax.set_to_zero()}, label)
     for model in (pairs, centred):
         model.trainer = replace(model.trainer, optimizer=frozen)
-    found, moved = pairs.run_block(0, 4, ignore), centred.run_block(0, 4, ignore)
-    mean = (found[0::2] + found[1::2]) / 2
+    antithetic, moved = pairs.run_block(0, 4, ignore), centred.run_block(0, 4, ignore)
+    mean = (antithetic[0::2] + antithetic[1::2]) / 2
     np.testing.assert_allclose(mean, moved[0::2], rtol=1e-9, atol=1e-12)
     assert np.abs(moved[0, -1]).max() > 1e-3
-    assert np.abs(found[0, -1] - moved[0, -1]).max() > 0.1  # a single member has the noise
+    assert np.abs(antithetic[0, -1] - moved[0, -1]).max() > 0.1  # a single member has the noise
 
 
 def test_a_linear_network_has_one_kernel_and_its_pairs_one_mean():
-    found = ensemble(network="mlp linear").run_block(0, 4, ignore)
-    mean = (found[0::2] + found[1::2]) / 2
+    predictions = ensemble(network="mlp linear").run_block(0, 4, ignore)
+    mean = (predictions[0::2] + predictions[1::2]) / 2
     np.testing.assert_allclose(mean[0], mean[1], atol=1e-13)
     assert np.abs(mean[0, -1]).max() > 1e-3
 

@@ -66,7 +66,7 @@ def test_the_kernel_is_that_of_a_naive_recursion(side, group):
     """Divisible sides under c4 as a mean over turned images; on 5 x 5 the last row and column are dropped."""
     f, g = np.random.default_rng(0).normal(size=(2, side, side, 2))
     turned = [np.rot90(g, turns) for turns in range(4 if group == "c4" else 1)]
-    expected = np.mean([naive_kernel(f, each) for each in turned], axis=0)
+    expected = np.mean([naive_kernel(f, copy) for copy in turned], axis=0)
     kernel = pair_kernel(POOLED, planar_group(group), PixelGrid(side, side, 2))
     assert (kernel.route, kernel.collapses) == ("collapsed", True)
     np.testing.assert_allclose(np.ravel(jax.jit(kernel.block)(f[None], g[None])), expected, rtol=1e-12)

@@ -51,9 +51,9 @@ def test_devices_change_only_rounding(devices, tmp_path):
     environment = {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "HOME": str(tmp_path)}
     command = [sys.executable, "-c", ON_DEVICES]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    count, there = json.loads(done.stdout.splitlines()[-1])
+    count, simulated = json.loads(done.stdout.splitlines()[-1])
     assert count == devices
-    np.testing.assert_allclose(there, here, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(simulated, here, rtol=1e-9, atol=1e-12)
 
 
 def test_independent_and_shared_streams():

@@ -24,16 +24,16 @@ def signals() -> DataBundle:
 
 
 def test_the_error_is_that_of_rotated_test_samples_and_falls_with_the_nodes():
-    found = []
+    errors = []
     for tolerance in (1e-1, 1e-4):
         keys = {"architecture": {**ARCHITECTURE, "quadrature_tolerance": tolerance}, "training": {"ridge": 0.01}}
         problem = Problem(config("ntk", "so3", **keys), signals())
         model = InfiniteModel(problem)
         error = model.predict(ignore).invariance_error
-        found.append(error)
+        errors.append(error)
         np.testing.assert_allclose(error, by_hand(problem, model.step_size), rtol=1e-6)
-    assert 0 < found[1] < 0.1 * found[0]
-    assert found[1] < 1e-2
+    assert 0 < errors[1] < 0.1 * errors[0]
+    assert errors[1] < 1e-2
 
 
 def by_hand(problem: Problem, step_size: float) -> float:

@@ -106,24 +106,24 @@ def assert_same(got, want):
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_parts_are_the_kernels_of_all_pairs_and_each_pair_is_counted_once(name):
-    told = []
+    calls = []
     plain = problem(**CASES[name])
-    case = Problem(plain.config, plain.data, Grams(on_pairs=lambda *numbers: told.append(numbers)))
+    case = Problem(plain.config, plain.data, Grams(on_pairs=lambda *numbers: calls.append(numbers)))
     model = InfiniteModel(case)
     model.predict(lambda _: None)
     kernels, want, train = model.kernels, directly(case), len(case.data.train_y)
     assert tuple(kernels) == model.names
     assert_same(case.augmented_train, want["augmented"])
-    for key, each in kernels.items():
+    for key, parts in kernels.items():
         whole = want[key]
-        assert_same(each.train, case.augmented_train if key == "plain" else [k[:train, :train] for k in whole])
-        assert_same(each.cross, want["to copies"] if key == "plain" else [k[:, :train] for k in whole])
-        assert (each.every is not None) == case.config.model.covariance
-        if each.every is not None:
-            assert_same(each.every, whole)
-    for values in (*case.augmented_train, *(matrix for each in kernels.values() for matrix in each.train)):
+        assert_same(parts.train, case.augmented_train if key == "plain" else [k[:train, :train] for k in whole])
+        assert_same(parts.cross, want["to copies"] if key == "plain" else [k[:, :train] for k in whole])
+        assert (parts.every is not None) == case.config.model.covariance
+        if parts.every is not None:
+            assert_same(parts.every, whole)
+    for values in (*case.augmented_train, *(matrix for parts in kernels.values() for matrix in parts.train)):
         np.testing.assert_array_equal(values, values.T)
-    assert told[-1] == (case.grams.pairs_expected, case.grams.pairs_expected, 0)
+    assert calls[-1] == (case.grams.pairs_expected, case.grams.pairs_expected, 0)
 
 
 def test_an_invariant_kernel_costs_half_of_the_training_pairs():

@@ -40,18 +40,18 @@ def test_the_order_belongs_to_a_cyclic_step_group():
         check(about_z(2, step_group="octahedral", step_group_order=3))
 
 
-def predicted(folder, told=None, **training):
-    grams = Grams(folder, on_pairs=None if told is None else lambda *numbers: told.append(numbers))
+def predicted(folder, calls=None, **training):
+    grams = Grams(folder, on_pairs=None if calls is None else lambda *numbers: calls.append(numbers))
     model = build_model(config("ntk", "c2", training={"step_group": "c4", **training}), bundle(side=4), grams)
     model.predict(lambda _: None)
     return model.step_size, grams
 
 
 def test_the_tiles_of_another_group_are_kept_counted_and_found_again(tmp_path):
-    told = []
-    step, first = predicted(tmp_path, told)
+    calls = []
+    step, first = predicted(tmp_path, calls)
     other, own = 4 * 5 * 6 // 2, 2 * 11 * 12 // 2  # pairs of training samples under c4; of all samples under c2
-    assert told[-1] == (other + own, other + own, 0)
+    assert calls[-1] == (other + own, other + own, 0)
     again, second = predicted(tmp_path)
     assert (second.pairs_kept, second.pairs_done) == (other + own, first.pairs_done)
     assert again == step == build_model(config("gcnn_ensemble", "c4"), bundle(side=4)).step_size

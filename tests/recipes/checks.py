@@ -115,9 +115,9 @@ def device() -> None:
         compose(["architecture=mlp", "architecture.hidden_layers=0"]).architecture, PixelGrid(3, 3, 1)
     )
     x = np.random.default_rng(0).normal(size=(2, 3, 3, 1))
-    there, here = kernel.block(x, x).ntk, kernel.kernel.block(x, x).ntk
-    assert there.devices() == {jax.devices()[-1]} != here.devices()
-    np.testing.assert_allclose(there, here, rtol=1e-12)
+    placed, original = kernel.block(x, x).ntk, kernel.kernel.block(x, x).ntk
+    assert placed.devices() == {jax.devices()[-1]} != original.devices()
+    np.testing.assert_allclose(placed, original, rtol=1e-12)
 
 
 CHECKS = (group, layer, architecture, data_set, statistic, representation, device)

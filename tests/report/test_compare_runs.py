@@ -27,14 +27,14 @@ class Reader(ModuleType):
 
     def __init__(self) -> None:
         super().__init__("eqntk_cli.report.analysis")
-        self.found: Analysis | BaseException = analysis()
+        self.analysis: Analysis | BaseException = analysis()
         self.asked: list[tuple[list[str], float, bool]] = []
 
     def analyse(self, paths: list[str], *, margin: float, partial: bool) -> Analysis:
         self.asked.append((paths, margin, partial))
-        if isinstance(self.found, BaseException):
-            raise self.found
-        return self.found
+        if isinstance(self.analysis, BaseException):
+            raise self.analysis
+        return self.analysis
 
 
 @pytest.fixture
@@ -78,11 +78,11 @@ def call(reader: Reader, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 
 def test_table_fits_80_columns_and_names_stay_words(reader: Reader, call: Call, tmp_path: Path) -> None:
-    reader.found = analysis(pairs=2, title=HOSTILE, outcome=Outcome.UNDECIDED)
+    reader.analysis = analysis(pairs=2, title=HOSTILE, outcome=Outcome.UNDECIDED)
     result = call("runs", "--out", str(tmp_path / "out"), "--margin", "0.2")
     lines = result.out.splitlines()
     assert result.status == 0
-    assert lines[0] == reader.found.first_line
+    assert lines[0] == reader.analysis.first_line
     assert max(len(line) for line in lines if not line.startswith("Report: ")) <= 80
     assert lines[-1] == f"Report: {tmp_path / 'out' / 'report.html'}"
     assert "\x1b" not in result.out
@@ -98,14 +98,14 @@ def test_table_fits_80_columns_and_names_stay_words(reader: Reader, call: Call, 
     ("outcome", "status"), [(Outcome.EQUIVALENT, 0), (Outcome.DIFFERENT, 1), (Outcome.UNDECIDED, 3)]
 )
 def test_exit_status_tells_the_verdict_when_asked(reader: Reader, call: Call, outcome: Outcome, status: int) -> None:
-    reader.found = analysis(outcome=outcome, scaling=False)
+    reader.analysis = analysis(outcome=outcome, scaling=False)
     assert call("runs", "--out", "a", "--require", "equivalent").status == status
     assert call("runs", "--out", "a").status == 0
 
 
 @pytest.mark.parametrize(("outcome", "status"), [(Outcome.EQUIVALENT, 3), (Outcome.DIFFERENT, 1)])
 def test_a_verdict_without_working_controls_is_none(reader: Reader, call: Call, outcome: Outcome, status: int) -> None:
-    reader.found = analysis(outcome=outcome, scaling=False, controls=False)
+    reader.analysis = analysis(outcome=outcome, scaling=False, controls=False)
     ended = call("runs", "--out", "a", "--require", "equivalent")
     assert ended.status == status
     assert len(ended.err.splitlines()) == (status == 3)
@@ -114,7 +114,7 @@ def test_a_verdict_without_working_controls_is_none(reader: Reader, call: Call, 
 
 
 def test_a_requirement_without_pairs_is_undecided_and_says_why(reader: Reader, call: Call) -> None:
-    reader.found = replace(analysis(scaling=False), pairs=(), outcome=Outcome.UNDECIDED)
+    reader.analysis = replace(analysis(scaling=False), pairs=(), outcome=Outcome.UNDECIDED)
     ended = call("runs", "--out", "a", "--require", "equivalent")
     assert ended.status == 3
     assert ended.err.startswith("--require equivalent is undecided (status 3): there is no pair")
@@ -124,15 +124,15 @@ def test_a_requirement_without_pairs_is_undecided_and_says_why(reader: Reader, c
 
 def test_json_is_all_that_is_printed(reader: Reader, call: Call, tmp_path: Path) -> None:
     result = call("runs", "--json", "--out", "out")
-    found = json.loads(result.out)
-    assert found["outcome"] == "equivalent"
-    assert found["controls_ok"] is True
-    (pair,) = found["pairs"]
+    report = json.loads(result.out)
+    assert report["outcome"] == "equivalent"
+    assert report["controls_ok"] is True
+    (pair,) = report["pairs"]
     assert pair["verdict"]["outcome"] == "equivalent"
-    assert pair["test"]["p_value"] == reader.found.pairs[0].test.p_value
+    assert pair["test"]["p_value"] == reader.analysis.pairs[0].test.p_value
     assert [control["as_expected"] for control in pair["controls"]] == [True, True, True]
-    assert json.loads(Path(found["report"]).with_name("report.json").read_text())["schema"] == found["schema"]
-    assert tmp_path / found["report"] == tmp_path / "out" / "report.html"
+    assert json.loads(Path(report["report"]).with_name("report.json").read_text())["schema"] == report["schema"]
+    assert tmp_path / report["report"] == tmp_path / "out" / "report.html"
 
 
 @pytest.mark.parametrize(
@@ -166,13 +166,13 @@ def test_foreign_out_is_refused_before_anything_is_read(reader: Reader, call: Ca
 def test_report_lies_beside_the_runs(reader: Reader, call: Call, tmp_path: Path) -> None:
     made = analysis(scaling=False)
     runs = tuple(replace(run, path=str(tmp_path / "sweep" / run.record.run_id)) for run in made.runs)
-    reader.found = replace(made, runs=runs)
+    reader.analysis = replace(made, runs=runs)
     assert call("sweep").status == 0
     assert (tmp_path / "sweep" / "report" / "report.html").is_file()
 
 
 def test_interruption_has_its_own_status(reader: Reader, call: Call) -> None:
-    reader.found = KeyboardInterrupt()
+    reader.analysis = KeyboardInterrupt()
     assert call("runs").status == 130
     assert call("runs", "--watch").status == 130
     assert [partial for _, _, partial in reader.asked] == [False, True]  # a sweep in progress is looked at as it is
@@ -200,8 +200,8 @@ def test_help_needs_nothing_heavy() -> None:
         "import sys; import eqntk_cli.cli.compare_runs; "
         "print([m for m in ('jax', 'numpy', 'matplotlib', 'jinja2', 'xarray', 'rich', 'wandb') if m in sys.modules])"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+    heavy = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert heavy.stdout.strip() == "[]"
 
 
 class Sweep:

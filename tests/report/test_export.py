@@ -37,23 +37,23 @@ def test_folder_holds_what_the_manifest_says(tmp_path: Path) -> None:
     page = export.write_report(made, tmp_path / "deep" / "out")
     assert page == tmp_path / "deep" / "out" / "report.html"
     manifest = json.loads((page.parent / "report.json").read_text())
-    found = sorted(str(path.relative_to(page.parent)) for path in page.parent.rglob("*") if path.is_file())
-    assert manifest["files"] == found
-    assert {f"tables/{name}.csv" for name in tables_of(made)} <= set(found)
-    assert {"figures/pair-1-members.svg", "figures/pair-1-members.pdf", "report.md"} <= set(found)
+    files = sorted(str(path.relative_to(page.parent)) for path in page.parent.rglob("*") if path.is_file())
+    assert manifest["files"] == files
+    assert {f"tables/{name}.csv" for name in tables_of(made)} <= set(files)
+    assert {"figures/pair-1-members.svg", "figures/pair-1-members.pdf", "report.md"} <= set(files)
 
 
 def test_json_is_strict_versioned_and_complete() -> None:
     made = analysis(regression=True)
     text = export.json_text(made, ["b", "a"])
-    found = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
-    assert list(found)[0] == "schema"
-    assert (found["schema"], found["made_by"], found["files"]) == (SCHEMA, "eqntk compare-runs", ["a", "b"])
+    report = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    assert list(report)[0] == "schema"
+    assert (report["schema"], report["made_by"], report["files"]) == (SCHEMA, "eqntk compare-runs", ["a", "b"])
     kinds = (kind.KEY for kind in (*catalogue.ON_PAIRS, *catalogue.ON_STUDIES))
-    assert {field.name for field in fields(Analysis)} - {"findings"} <= set(found)
-    assert {key for key in kinds if key is not None} <= set(found) | set(found["pairs"][0])
-    assert found["pairs"][0]["test"]["rms_distance"] == list(made.pairs[0].test.rms_distance)
-    assert found["pairs"][0]["test"]["effective_points"][0] is None  # nan
+    assert {field.name for field in fields(Analysis)} - {"findings"} <= set(report)
+    assert {key for key in kinds if key is not None} <= set(report) | set(report["pairs"][0])
+    assert report["pairs"][0]["test"]["rms_distance"] == list(made.pairs[0].test.rms_distance)
+    assert report["pairs"][0]["test"]["effective_points"][0] is None  # nan
 
 
 def test_csv_gives_every_number_back() -> None:

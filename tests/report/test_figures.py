@@ -144,7 +144,8 @@ def test_a_start_at_zero_does_not_hide_the_invariance_of_centred_members() -> No
 def test_no_scatter_of_variances_where_the_limit_has_none() -> None:
     pair = analysis().pairs[0]
     zero = tuple(
-        replace(each, scatter_predicted=(0.0,) * len(each.scatter_predicted)) for each in pair.of(VarianceComparison)
+        replace(comparison, scatter_predicted=(0.0,) * len(comparison.scatter_predicted))
+        for comparison in pair.of(VarianceComparison)
     )
     with styled():
         whole, centred = VarianceComparison.draw(pair), VarianceComparison.draw(replace(pair, findings=zero))

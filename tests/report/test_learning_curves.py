@@ -38,18 +38,18 @@ def report(folder):
 
 
 def curve_of(report, kind, metric):
-    (found,) = (each for each in report.of(KernelCurve) if (each.kind, each.metric) == (kind, metric))
-    return found
+    (curve,) = (curve for curve in report.of(KernelCurve) if (curve.kind, curve.metric) == (kind, metric))
+    return curve
 
 
 def losses(n_train, law, step=-1):
     """The loss of every draw, from the predictions themselves."""
-    found = []
+    values = []
     for seed in (0, 1, 2):
         drawn = world(n_train, seed)
         wrong = means(drawn, law)[step, n_train : n_train + TEST] - drawn.points().target[n_train : n_train + TEST]
-        found.append(np.sum(wrong**2) / (2 * TEST))
-    return np.array(found)
+        values.append(np.sum(wrong**2) / (2 * TEST))
+    return np.array(values)
 
 
 def test_values_are_means_over_draws_with_their_standard_errors(report):
@@ -57,8 +57,8 @@ def test_values_are_means_over_draws_with_their_standard_errors(report):
         curve = curve_of(report, kind, "loss")
         assert (curve.n_train, curve.draws, curve.step) == (SIZES, (3,) * 4, 1000)  # the same draw counts once
         expected = [losses(size, law) for size in SIZES]
-        assert curve.value == pytest.approx([each.mean() for each in expected], rel=1e-12)
-        assert curve.error == pytest.approx([each.std(ddof=1) / np.sqrt(3) for each in expected], rel=1e-9)
+        assert curve.value == pytest.approx([draws.mean() for draws in expected], rel=1e-12)
+        assert curve.error == pytest.approx([draws.std(ddof=1) / np.sqrt(3) for draws in expected], rel=1e-9)
         assert curve.history[0] == pytest.approx([losses(16, law, step).mean() for step in range(3)], rel=1e-12)
 
 
@@ -79,15 +79,15 @@ def test_accuracy_and_error_are_two_sides_of_one_thing(report):
     ])  # fmt: skip
     assert curve_of(report, "equivariant", "acc").value[0] == pytest.approx(right)
     assert curve_of(report, "equivariant", "error").value[0] == pytest.approx(1 - right)
-    assert {each.metric for each in report.of(KernelCurve)} == {"loss", "error", "acc", "auc"}
+    assert {curve.metric for curve in report.of(KernelCurve)} == {"loss", "error", "acc", "auc"}
 
 
 def test_kernels_that_agree_are_said_to(report):
-    (found,) = report.of(KernelAgreement)
-    assert found.comparisons == 2 * 12  # within every equivariant run, and with the augmented one
-    assert found.difference < 1e-12
-    assert found.within
-    assert found.allowed == pytest.approx(np.sqrt(np.finfo(np.float64).eps) * 100)
+    (agreement,) = report.of(KernelAgreement)
+    assert agreement.comparisons == 2 * 12  # within every equivariant run, and with the augmented one
+    assert agreement.difference < 1e-12
+    assert agreement.within
+    assert agreement.allowed == pytest.approx(np.sqrt(np.finfo(np.float64).eps) * 100)
     assert "the same predictor up to" in report.first_line
 
 
@@ -95,9 +95,9 @@ def test_a_planted_disagreement_is_measured_and_said_first(tmp_path):
     write_curves(tmp_path, sizes=(16, 32), seeds=(0, 1))
     write_kernel(tmp_path / "wrong", world(64, 0), Law(), shift=0.02)
     report = analyse([str(tmp_path)])
-    (found,) = report.of(KernelAgreement)
-    assert found.difference == pytest.approx(0.02, rel=1e-9)  # of the RMS of the prediction over the test points
-    assert (found.run_a, found.run_b, found.within) == ("wrong", "wrong", False)
+    (agreement,) = report.of(KernelAgreement)
+    assert agreement.difference == pytest.approx(0.02, rel=1e-9)  # of the RMS of the prediction over the test points
+    assert (agreement.run_a, agreement.run_b, agreement.within) == ("wrong", "wrong", False)
     assert report.first_line.startswith("WARNING: the equivariant kernel and the plain kernel on the orbits of c4")
     assert "N = 64" in report.first_line
 
@@ -112,7 +112,7 @@ def test_networks_that_are_not_exactly_equivariant_are_not_expected_to_agree(tmp
 
 
 def test_the_gain_is_the_ratio_on_the_same_draws(report):
-    (gain,) = (each for each in report.of(KernelGain) if each.metric == "loss")
+    (gain,) = (gain for gain in report.of(KernelGain) if gain.metric == "loss")
     assert gain.ratio == pytest.approx((0.5,) * 4, rel=1e-9)
     assert max(gain.ratio_error) < 1e-9  # the draws share their luck
     assert gain.samples[0] == pytest.approx(4, rel=0.2)  # 4 N^(-1/2) is 2 n^(-1/2) at N = 4 n
@@ -133,22 +133,22 @@ def test_a_regression_has_errors_in_physical_units(tmp_path):
         means(world(n, 0, "regression"), Law())[-1, n:] - world(n, 0, "regression").points().target[n:]
         for n in (16, 32)
     ]
-    expected = [200.0 * np.abs(each).mean() for each in wrong]  # the scale of the target
+    expected = [200.0 * np.abs(residuals).mean() for residuals in wrong]  # the scale of the target
     assert curve.unit == "meV"
     assert curve.value == pytest.approx(expected, rel=1e-9)
-    assert curve.kcal_per_mol == pytest.approx([each / 1000 * 23.0605 for each in expected], rel=1e-4)
+    assert curve.kcal_per_mol == pytest.approx([loss / 1000 * 23.0605 for loss in expected], rel=1e-4)
     assert all(np.isnan(curve.error))  # one draw
     assert curve.beta == pytest.approx(-log(expected[1] / expected[0]) / log(2))
     assert curve.beta_error is None
-    assert {each.metric for each in report.of(KernelCurve)} == {"loss", "mae", "rmse"}
+    assert {curve.metric for curve in report.of(KernelCurve)} == {"loss", "mae", "rmse"}
 
 
 def test_everything_reaches_page_tables_and_json(report, tmp_path):
     page = write_report(report, tmp_path / "out")
     html, markdown = page.read_text(), page.with_name("report.md").read_text()
-    found = json.loads(page.with_name("report.json").read_text())
-    assert found["kernel_curves"][0]["beta"] == report.of(KernelCurve)[0].beta
-    assert found["learning_curves"] == []
+    written = json.loads(page.with_name("report.json").read_text())
+    assert written["kernel_curves"][0]["beta"] == report.of(KernelCurve)[0].beta
+    assert written["learning_curves"] == []
     for text in (html, markdown):
         assert "plain kernel on the C4 orbit" in text
         assert "How fast test errors fall" in text
@@ -175,7 +175,7 @@ def test_the_figure_draws_values_and_fitted_lines(report):
         if len(line.get_xdata()) == 2
     ]
     assert min(abs(slope + curve.beta) for slope in slopes) < 1e-9
-    drawing = next(each for each in catalogue.drawings_of(report) if each.name == "kernel-learning-1")
+    drawing = next(drawing for drawing in catalogue.drawings_of(report) if drawing.name == "kernel-learning-1")
     rendered = render(drawing)
     ElementTree.fromstring(rendered.svg)
     inline = re.sub(r"var\(--[\w-]+, #\w+\)", "", rendered.inline("f0"))
@@ -195,7 +195,7 @@ def test_a_run_beside_the_curves_is_refused_and_listed_when_partial(tmp_path):
     with pytest.raises(ConfigError, match=r"not comparable with the other runs\. stray: "):
         analyse([str(tmp_path)])
     report = analyse([str(tmp_path)], partial=True)
-    assert [each.run_id for each in report.unmatched] == ["stray"]
+    assert [run.run_id for run in report.unmatched] == ["stray"]
     assert curve_of(report, "equivariant", "loss").n_train == (16, 32)
 
 
@@ -203,9 +203,9 @@ def test_other_settings_are_other_curves_and_their_titles_tell(tmp_path):
     write_curves(tmp_path / "two", sizes=(16, 32), seeds=(0,))
     write_curves(tmp_path / "three", sizes=(16, 32), seeds=(1,), architecture=MLP)
     report = analyse([str(tmp_path)])
-    titles = {each.title for each in report.of(KernelCurve)}
+    titles = {curve.title for curve in report.of(KernelCurve)}
     assert titles == {f"breastmnist 8x8, mlp (architecture.hidden_layers {number})" for number in (2, 3)}
-    assert all(each.draws == (1, 1) for each in report.of(KernelCurve))
+    assert all(curve.draws == (1, 1) for curve in report.of(KernelCurve))
 
 
 def test_a_setting_that_older_runs_do_not_know_splits_no_curve(tmp_path):
@@ -213,7 +213,7 @@ def test_a_setting_that_older_runs_do_not_know_splits_no_curve(tmp_path):
     write_curves(tmp_path / "old", sizes=(16,), seeds=(0,), architecture=older)
     write_curves(tmp_path / "new", sizes=(32,), seeds=(0,), architecture=older | {"average_pool": 1})
     report = analyse([str(tmp_path)])
-    assert {each.n_train for each in report.of(KernelCurve)} == {(16, 32)}
+    assert {curve.n_train for curve in report.of(KernelCurve)} == {(16, 32)}
 
 
 def test_images_of_another_size_are_another_curve(tmp_path):
@@ -222,7 +222,7 @@ def test_images_of_another_size_are_another_curve(tmp_path):
         path = run / "config.yaml"
         path.write_text(path.read_text().replace("image_size: 8", "image_size: 16"))
     report = analyse([str(tmp_path)])
-    assert {each.title for each in report.of(KernelCurve)} == {"breastmnist 8x8, mlp", "breastmnist 16x16, mlp"}
+    assert {curve.title for curve in report.of(KernelCurve)} == {"breastmnist 8x8, mlp", "breastmnist 16x16, mlp"}
 
 
 def study(root, theory=True):
@@ -265,14 +265,14 @@ def test_curves_hide_no_kernel_run_that_was_meant_for_a_pair(tmp_path):
 def test_the_fit_is_the_weighted_straight_line_in_logarithms():
     sizes, values = (10, 20, 50, 100), np.array([1.0, 0.8, 0.5, 0.42])
     relative = 0.05
-    found = decay(sizes, values, relative * values, (4,) * 4)
+    fit = decay(sizes, values, relative * values, (4,) * 4)
     slope, level = np.polyfit(np.log(sizes), np.log(values), 1)
     scatter = np.log(values) - slope * np.log(sizes) - level
     errors = relative / np.sqrt(np.sum((np.log(sizes) - np.mean(np.log(sizes))) ** 2))
-    assert found.beta == pytest.approx(-slope)
-    assert found.amplitude == pytest.approx(np.exp(level))
-    assert found.beta_error == pytest.approx(errors * max(1, np.sqrt(np.sum(scatter**2) / 2) / relative))
-    assert (found.first, found.last) == (10, 100)
+    assert fit.beta == pytest.approx(-slope)
+    assert fit.amplitude == pytest.approx(np.exp(level))
+    assert fit.beta_error == pytest.approx(errors * max(1, np.sqrt(np.sum(scatter**2) / 2) / relative))
+    assert (fit.first, fit.last) == (10, 100)
 
 
 def test_a_spread_that_is_small_by_chance_does_not_take_the_fit_over():

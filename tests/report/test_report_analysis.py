@@ -33,12 +33,12 @@ def test_coupled_wide_ensembles_are_equivalent_and_the_control_is_not(tmp_path):
     assert report.first_line.startswith("Equivalent: 1 of 1 pair equivalent (margin 10 % of the RMS prediction")
     assert (pair.test.test, pair.test.paired) == ("sign flips", True)
     assert pair.controls[0].comparison.paired
-    assert [each.name for each in pair.theory] == ["augmented - theory", "gcnn - theory"] * 2
-    assert [(each.model, each.split) for each in pair.of(OrbitStatistics)] == [
+    assert [comparison.name for comparison in pair.theory] == ["augmented - theory", "gcnn - theory"] * 2
+    assert [(row.model, row.split) for row in pair.of(OrbitStatistics)] == [
         ("augmented_ensemble", "test"),
         ("augmented_ensemble", "ood"),
     ]
-    assert {each.model for each in pair.of(TaskMetrics)} == {"augmented_ensemble", "gcnn_ensemble", "ntk"}
+    assert {row.model for row in pair.of(TaskMetrics)} == {"augmented_ensemble", "gcnn_ensemble", "ntk"}
 
 
 def test_step_zero_is_no_step_of_the_verdict(tmp_path):
@@ -56,18 +56,18 @@ def test_coupled_pairs_show_orbit_means_and_unmoved_inputs_side_by_side(tmp_path
         draw(WORLD, model, 30, 64, coupled=True).astype(np.float64)[:, :, :, 4:16]
         for model in ("augmented_ensemble", "gcnn_ensemble")
     )
-    for found, of_a in ((pair.test, a.mean(axis=2)), (pair.unmoved, a[:, :, 0])):
+    for comparison, of_a in ((pair.test, a.mean(axis=2)), (pair.unmoved, a[:, :, 0])):
         expected = np.sqrt(np.mean((of_a - b[:, :, 0]).mean(axis=0) ** 2, axis=(1, 2)))
-        assert found.paired
-        assert found.rms_distance == pytest.approx(expected, rel=1e-4, abs=1e-7)
-    values = {each.inputs: each.ensemble for each in pair.of(TaskMetrics) if _is_accuracy_of_augmented_on_test(each)}
+        assert comparison.paired
+        assert comparison.rms_distance == pytest.approx(expected, rel=1e-4, abs=1e-7)
+    values = {row.inputs: row.ensemble for row in pair.of(TaskMetrics) if _is_accuracy_of_augmented_on_test(row)}
     label = WORLD.points().label[4:16, 0]
     for inputs, of_a in (("orbit mean", a.mean(axis=2)), ("unmoved", a[:, :, 0])):
         assert values[inputs] == pytest.approx(np.mean(of_a.mean(axis=0).argmax(axis=2) == label, axis=1))
 
 
-def _is_accuracy_of_augmented_on_test(found):
-    return (found.model, found.split, found.metric) == ("augmented_ensemble", "test", "acc")
+def _is_accuracy_of_augmented_on_test(row):
+    return (row.model, row.split, row.metric) == ("augmented_ensemble", "test", "acc")
 
 
 def test_a_variance_many_errors_off_is_named_as_finite_width(tmp_path):
@@ -89,18 +89,16 @@ def test_numbers_are_those_of_the_arrays(tmp_path):
     (pair,) = analyse([str(study)], resamples=99).pairs
     a, b = (draw(WORLD, model, 30, 64)[:, :, 0].astype(np.float64) for model in ("augmented_ensemble", "gcnn_ensemble"))
     for split, places in (("test", slice(4, 16)), ("ood", slice(16, 21))):
-        found = getattr(pair, split)
+        comparison = getattr(pair, split)
         one, two = a[:, :, places], b[:, :, places]
         difference = one.mean(0) - two.mean(0)
         noise = one.var(0, ddof=1) / 30 + two.var(0, ddof=1) / 30
         mu = WORLD.mean()[:, places]
-        assert found.rms_distance == pytest.approx(np.sqrt(np.mean(difference**2, axis=(1, 2))), rel=1e-4)
-        assert found.noise_floor == pytest.approx(np.sqrt(noise.mean(axis=(1, 2))), rel=1e-4)
-        assert found.margin == pytest.approx(0.1 * np.sqrt(np.mean(mu**2, axis=(1, 2))), rel=1e-6)
+        assert comparison.rms_distance == pytest.approx(np.sqrt(np.mean(difference**2, axis=(1, 2))), rel=1e-4)
+        assert comparison.noise_floor == pytest.approx(np.sqrt(noise.mean(axis=(1, 2))), rel=1e-4)
+        assert comparison.margin == pytest.approx(0.1 * np.sqrt(np.mean(mu**2, axis=(1, 2))), rel=1e-6)
     assert pair.train is not None
-    predicted = next(
-        each for each in pair.of(VarianceComparison) if (each.model, each.split) == ("gcnn_ensemble", "test")
-    )
+    predicted = next(row for row in pair.of(VarianceComparison) if (row.model, row.split) == ("gcnn_ensemble", "test"))
     assert predicted.measured == pytest.approx(b[:, :, 4:16].var(0, ddof=1).mean(axis=(1, 2)), rel=1e-4)
     assert all(abs(ratio - 1) < 4 * error for ratio, error in zip(predicted.ratio, predicted.ratio_error, strict=True))
 
@@ -139,7 +137,7 @@ def test_a_control_that_passes_is_said_first(tmp_path):
 
 def test_a_sweep_over_widths_shows_the_expected_slopes(tmp_path):
     report = analyse([str(write_study(tmp_path, WORLD, widths=(64, 256, 1024), coupled=True))], resamples=49)
-    scalings = {each.quantity: each for each in report.of(WidthScaling)}
+    scalings = {row.quantity: row for row in report.of(WidthScaling)}
     member = scalings["difference per member"]
     assert member.widths == (64, 256, 1024)
     assert abs(member.exponent - member.expected) < 4 * member.exponent_error + 0.02
@@ -149,7 +147,7 @@ def test_a_sweep_over_widths_shows_the_expected_slopes(tmp_path):
         "augmented - theory",
         "gcnn - theory",
     }
-    assert [each.name for each in report.of(Extrapolation)] == [
+    assert [row.name for row in report.of(Extrapolation)] == [
         "augmented - gcnn",
         "augmented - theory",
         "gcnn - theory",
@@ -161,7 +159,7 @@ def test_centred_members_are_expected_to_approach_each_other_faster(tmp_path):
     study = write_study(tmp_path, WORLD, widths=(64, 256), members=8, coupled=True)
     for run in open_runs([str(study)]):
         write_record(run.folder, replace(run.record, training=run.record.training | {"centred": True}))
-    scalings = {each.quantity: each for each in analyse([str(study)], resamples=49).of(WidthScaling)}
+    scalings = {row.quantity: row for row in analyse([str(study)], resamples=49).of(WidthScaling)}
     assert scalings["difference per member"].expected == -1.0
 
 
@@ -172,9 +170,9 @@ def test_numbers_of_random_rotations_are_not_mixed_in_a_sweep_over_widths(tmp_pa
             values = {"augmentation": "haar", "haar_samples": samples}
             write_ensemble(tmp_path / f"haar-{samples}-{width}", WORLD, "augmented_ensemble", 6, width, **values)
     report = analyse([str(tmp_path)], resamples=49)
-    assert [each.widths for each in report.of(WidthScaling)] == [(64, 256), (64, 256)]
-    assert [each.widths for each in report.of(Extrapolation)] == [(64, 256), (64, 256)]
-    assert [each.title.rpartition(", ")[2] for each in report.of(WidthScaling)] == [
+    assert [row.widths for row in report.of(WidthScaling)] == [(64, 256), (64, 256)]
+    assert [row.widths for row in report.of(Extrapolation)] == [(64, 256), (64, 256)]
+    assert [row.title.rpartition(", ")[2] for row in report.of(WidthScaling)] == [
         "4 random rotations",
         "16 random rotations",
     ]
@@ -211,11 +209,11 @@ def test_ensembles_whose_batches_differ_are_compared_but_not_with_fewer_members(
 def test_a_regression_has_errors_in_units_and_parity(tmp_path):
     world = replace(WORLD, task="regression", outputs=("u0",))
     (pair,) = analyse([str(write_study(tmp_path, world))], resamples=49).pairs
-    test = [each for each in pair.of(TaskMetrics) if each.split == "test" and each.model == "gcnn_ensemble"]
-    assert [(each.metric, each.unit) for each in test] == [("mae", "meV"), ("rmse", "meV")]
-    gcnn = next(each for each in pair.of(Parity) if each.model == "gcnn_ensemble")
+    test = [row for row in pair.of(TaskMetrics) if row.split == "test" and row.model == "gcnn_ensemble"]
+    assert [(row.metric, row.unit) for row in test] == [("mae", "meV"), ("rmse", "meV")]
+    gcnn = next(row for row in pair.of(Parity) if row.model == "gcnn_ensemble")
     assert test[0].ensemble[-1] == pytest.approx(np.mean(np.abs(np.subtract(gcnn.prediction, gcnn.target))), rel=1e-6)
-    assert all(each.split != "ood" for each in pair.of(TaskMetrics))  # the truth is unknown there
+    assert all(row.split != "ood" for row in pair.of(TaskMetrics))  # the truth is unknown there
     assert pair.of(OrbitStatistics)[0].same_prediction is None
 
 
@@ -224,7 +222,7 @@ def test_learning_curves_join_reports_that_differ_in_training_data(tmp_path):
         world = replace(WORLD, n_train=n_train, seed=seed)
         write_study(tmp_path / str(n_train), world, theory=False, control=False)
     report = analyse([str(tmp_path)], resamples=49)
-    curve = next(each for each in report.of(LearningCurve) if (each.model, each.metric) == ("gcnn_ensemble", "acc"))
+    curve = next(row for row in report.of(LearningCurve) if (row.model, row.metric) == ("gcnn_ensemble", "acc"))
     assert curve.n_train == (4, 8)
 
 
@@ -233,7 +231,7 @@ def test_examples_show_images_orbits_and_trajectories(tmp_path):
     example = pair.of(OrbitExample)[0]
     assert np.shape(example.image) == (8, 8)
     assert np.shape(example.augmented) == (4, 2)
-    assert [each.split for each in pair.of(OrbitExample)] == ["test"] * 4 + ["ood"] * 2
+    assert [example.split for example in pair.of(OrbitExample)] == ["test"] * 4 + ["ood"] * 2
     assert pair.of(OrbitExample)[-1].image is None
     assert pair.of(OrbitExample)[-1].label is None
     trajectory = pair.of(Trajectory)[0]

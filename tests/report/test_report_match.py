@@ -74,7 +74,7 @@ def test_no_pair_at_all_is_refused_even_when_partial(runs):
 def test_partial_lists_what_fits_nowhere(runs):
     pairs, unmatched = match(changed(runs, "gcnn-64", width=32), partial=True)
     assert len(pairs) == 1
-    assert {each.run_id for each in unmatched} == {"gcnn-64", "augmented-64", "control-64"}
+    assert {run.run_id for run in unmatched} == {"gcnn-64", "augmented-64", "control-64"}
 
 
 def test_a_prediction_that_was_made_twice_is_used_once(runs, tmp_path):

@@ -144,16 +144,16 @@ def test_one_pass_gives_the_moments_and_units_of_all_members(tmp_path, members, 
     (run,) = open_runs([str(folder)])
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    found = reduce_run(run, members_of(run), scratch, symmetrise=True)
+    moments = reduce_run(run, members_of(run), scratch, symmetrise=True)
     wide = values.astype(np.float64)
-    assert np.allclose(found.mean, wide[:, :, 0].mean(0), atol=1e-6)
-    assert np.allclose(found.variance, wide[:, :, 0].var(0, ddof=1), rtol=1e-5)
-    assert np.allclose(found.orbit_mean, wide.mean(0), atol=1e-6)
-    assert np.allclose(found.orbit_variance, wide.var(axis=2).mean(0), rtol=1e-5)
-    assert np.allclose(found.first_orbit, values[0, -1])
+    assert np.allclose(moments.mean, wide[:, :, 0].mean(0), atol=1e-6)
+    assert np.allclose(moments.variance, wide[:, :, 0].var(0, ddof=1), rtol=1e-5)
+    assert np.allclose(moments.orbit_mean, wide.mean(0), atol=1e-6)
+    assert np.allclose(moments.orbit_variance, wide.var(axis=2).mean(0), rtol=1e-5)
+    assert np.allclose(moments.first_orbit, values[0, -1])
     batch = -(-members // 200)
     for kind, expected in ((IDENTITY, wide[:, :, 0]), (SYMMETRISED, wide.mean(2))):
-        sample = found.samples["test", kind]
+        sample = moments.samples["test", kind]
         assert (sample.units, sample.points, sample.members) == (units, 10, units * batch)
         batches = expected[: units * batch].reshape(units, batch, *expected.shape[1:]).mean(1)
         test = batches[:, 1, 2:7].reshape(units, -1)

@@ -33,23 +33,23 @@ def test_metrics_of_a_report_are_those_of_scikit_learn(reported):
         choices, truths, scores = values.argmax(axis=1)[:, None], labels, np.diff(values, axis=1)
     else:
         choices, truths, scores = values.argmax(axis=1)[:, None], labels == np.arange(len(world.outputs)), values
-    found = {
-        each.metric: each.ensemble[-1]
-        for each in pair.of(TaskMetrics)
-        if (each.model, each.split) == ("gcnn_ensemble", "test")
+    metrics = {
+        row.metric: row.ensemble[-1]
+        for row in pair.of(TaskMetrics)
+        if (row.model, row.split) == ("gcnn_ensemble", "test")
     }
-    assert set(found) == {"acc", "auc"}
+    assert set(metrics) == {"acc", "auc"}
     expected = np.mean([accuracy_score(*both) for both in zip(labels.T, choices.T, strict=True)])
-    assert found["acc"] == pytest.approx(expected, abs=1e-6)
+    assert metrics["acc"] == pytest.approx(expected, abs=1e-6)
     areas = [roc_auc_score(*both) for both in zip(truths.T, scores.T, strict=True)]
-    assert found["auc"] == pytest.approx(np.mean(areas), abs=1e-6)
-    assert 0.2 < found["acc"] < 0.99
+    assert metrics["auc"] == pytest.approx(np.mean(areas), abs=1e-6)
+    assert 0.2 < metrics["acc"] < 0.99
 
 
 def test_same_class_on_the_orbit_counts_labels_as_the_task_has_them(reported):
     world, pair = reported
     means = draw(world, "augmented_ensemble", 4, 64)[:, -1, :, 6:86].astype(np.float64).mean(axis=0)
     choices = means > 0 if world.task.startswith("multi-label") else means.argmax(axis=2)[..., None]
-    found = next(each for each in pair.of(OrbitStatistics) if each.split == "test")
-    assert found.same_prediction[-1] == pytest.approx(np.mean(choices == choices[:1]), abs=1e-6)
-    assert found.same_prediction[-1] < 1
+    statistics = next(row for row in pair.of(OrbitStatistics) if row.split == "test")
+    assert statistics.same_prediction[-1] == pytest.approx(np.mean(choices == choices[:1]), abs=1e-6)
+    assert statistics.same_prediction[-1] < 1

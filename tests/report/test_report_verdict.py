@@ -115,13 +115,13 @@ def test_a_p_value_at_the_floor_of_the_resampling_is_a_bound():
 
 
 def test_undecided_says_how_many_members_would_decide_at_both_ends_of_the_interval():
-    found = judge(comparison((9.0, 0.02, 0.2)), Settings())
-    assert found.members_to_decide == (70, 90)  # equivalence needs every step; step 10 alone may be beyond the margin
-    assert "Undecided with 20 members" in found.sentence
-    assert "at the lower end of its interval (0 %), about 70 members per ensemble would decide" in found.sentence
-    assert "at the upper end (20 %), about 90 members per ensemble (different)" in found.sentence
-    assert "no number decides" in found.sentence
-    assert found.worst_step == 10
+    verdict = judge(comparison((9.0, 0.02, 0.2)), Settings())
+    assert verdict.members_to_decide == (70, 90)  # equivalence needs every step; step 10 alone may be beyond the margin
+    assert "Undecided with 20 members" in verdict.sentence
+    assert "at the lower end of its interval (0 %), about 70 members per ensemble would decide" in verdict.sentence
+    assert "at the upper end (20 %), about 90 members per ensemble (different)" in verdict.sentence
+    assert "no number decides" in verdict.sentence
+    assert verdict.worst_step == 10
     both = comparison((9.0, 0.3, 0.3), far=(None, 40, 90))
     assert judge(both, Settings()).members_to_decide == (70, 40)  # one step beyond the margin suffices
     hopeless = judge(comparison((9.0, 0.2, 0.2), near=(None, 50, None)), Settings())

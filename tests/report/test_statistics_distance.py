@@ -24,25 +24,25 @@ def distance_of(a, b=None, cut=4):
 
 def test_sums_over_slabs_agree_with_the_covariance_written_out():
     a, b = two_samples()
-    found, points = distance_of(a, b), a.shape[1]
+    distance, points = distance_of(a, b), a.shape[1]
     covariance = np.cov(a.T) / len(a) + np.cov(b.T) / len(b)
     difference = a.mean(0) - b.mean(0)
     top = np.linalg.eigvalsh(covariance)[-1]
-    assert found.squared == pytest.approx(np.mean(difference**2), rel=1e-12)
-    assert found.floor_squared == pytest.approx(np.trace(covariance) / points, rel=1e-12)
-    assert found.top == pytest.approx(top / points, rel=1e-10)
-    assert found.trace_of_square == pytest.approx(np.trace(covariance @ covariance) / points**2, rel=1e-10)
+    assert distance.squared == pytest.approx(np.mean(difference**2), rel=1e-12)
+    assert distance.floor_squared == pytest.approx(np.trace(covariance) / points, rel=1e-12)
+    assert distance.top == pytest.approx(top / points, rel=1e-10)
+    assert distance.trace_of_square == pytest.approx(np.trace(covariance @ covariance) / points**2, rel=1e-10)
     along = difference @ covariance @ difference / (difference @ difference) / points
-    assert found.along == pytest.approx(along, rel=1e-10)
-    assert found.member_squared == pytest.approx((a.var(0, ddof=1) + b.var(0, ddof=1)).mean(), rel=1e-12)
+    assert distance.along == pytest.approx(along, rel=1e-10)
+    assert distance.member_squared == pytest.approx((a.var(0, ddof=1) + b.var(0, ddof=1)).mean(), rel=1e-12)
 
 
 def test_one_sample_of_differences():
     a, _ = two_samples()
-    found = distance_of(a)
-    assert found.floor_squared == pytest.approx(np.mean(a.var(0, ddof=1)) / len(a), rel=1e-12)
-    assert found.member_squared == pytest.approx(np.mean(a**2), rel=1e-12)
-    assert found.top_freedom == pytest.approx(len(a) - 1)
+    distance = distance_of(a)
+    assert distance.floor_squared == pytest.approx(np.mean(a.var(0, ddof=1)) / len(a), rel=1e-12)
+    assert distance.member_squared == pytest.approx(np.mean(a**2), rel=1e-12)
+    assert distance.top_freedom == pytest.approx(len(a) - 1)
 
 
 def test_freedom_of_the_top_direction_is_welchs_for_a_single_point():
@@ -56,9 +56,9 @@ def test_unbiased_distance_is_unbiased():
     law_a, law_b = (Law.of(SPECTRA["falling"], spread, seed) for seed, spread in ((1, 0.6), (2, 0.3)))
     generator = np.random.default_rng(0)
     shift = generator.normal(size=30) * 0.1
-    found = [distance_of(law_a.draw(generator, 6, shift), law_b.draw(generator, 9)).unbiased for _ in range(800)]
-    error = np.std(found) / np.sqrt(len(found))
-    assert abs(np.mean(found) - np.mean(shift**2)) < 3.5 * error
+    distances = [distance_of(law_a.draw(generator, 6, shift), law_b.draw(generator, 9)).unbiased for _ in range(800)]
+    error = np.std(distances) / np.sqrt(len(distances))
+    assert abs(np.mean(distances) - np.mean(shift**2)) < 3.5 * error
     assert 10 * error < 0.6**2 / 6 + 0.3**2 / 9  # a bias of the size of the noise floor would be seen
 
 
@@ -77,17 +77,17 @@ def test_reference_is_the_precision_weighted_mean_without_its_noise():
     law_a, law_b = (Law.of(SPECTRA["two directions"], spread, seed) for seed, spread in ((1, 1.0), (2, 0.2)))
     generator = np.random.default_rng(0)
     mean = generator.normal(size=30)
-    found = []
+    squares = []
     for _ in range(300):
         sums = ReferenceSums(paired=False)
         a, b = law_a.draw(generator, 6, mean), law_b.draw(generator, 6, mean)
         for part in (slice(0, 9), slice(9, None)):
             sums.add(a[:, part], b[:, part])
-        found.append(sums.squared())
+        squares.append(sums.squared())
     plain = np.mean(mean**2) + 0.25 * (1.0 + 0.04) / 6  # what an unweighted mean with its noise would give
-    error = np.std(found) / np.sqrt(len(found))
-    assert abs(np.mean(found) - np.mean(mean**2)) < 4 * error
-    assert abs(np.mean(found) - plain) > 4 * error
+    error = np.std(squares) / np.sqrt(len(squares))
+    assert abs(np.mean(squares) - np.mean(mean**2)) < 4 * error
+    assert abs(np.mean(squares) - plain) > 4 * error
 
 
 def test_members_are_batched_evenly_only_beyond_the_limit():

@@ -23,13 +23,13 @@ def test_shuffled_sums_agree_with_every_shuffle_written_out():
     generator = np.random.default_rng(0)
     a, b = generator.normal(size=(5, 7)) + 3, 2 * generator.normal(size=(5, 7)) + 3
     assignment = shuffles(5, 20, seed=4)
-    found = shuffled(a, b, assignment, SHAPE[:7])
+    computed = shuffled(a, b, assignment, SHAPE[:7])
     pooled = np.concatenate([a, b])
     assert assignment[0].tolist() == [1.0] * 5 + [0.0] * 5
     naive = [studentised_naively(pooled[row == 1], pooled[row == 0]) for row in assignment]
     # the average excess of the shuffled variances, which a true difference causes, is taken out of what is planted
     excess = np.sqrt(np.mean([error**2 for _, error in naive[1:]], axis=0)) / naive[0][1]
-    for (z, error), sums in zip(naive, found, strict=True):
+    for (z, error), sums in zip(naive, computed, strict=True):
         h = SHAPE[:7] / error * excess
         assert sums == pytest.approx([np.sum(z**2), np.sum(z * h), np.sum(h**2)], rel=2e-5, abs=1e-5)
 
@@ -78,9 +78,9 @@ def trial(generator, members_a, members_b, planted=0.0, seed=0):
 
 def rejections(members_a, members_b, trials, planted=0.0):
     generator = np.random.default_rng(7)
-    found = [trial(generator, members_a, members_b, planted, seed) for seed in range(trials)]
-    rejected = np.array([p <= LEVEL + 1e-9 for p, _ in found])
-    return rejected.mean(), np.mean([power for _, power in found])
+    results = [trial(generator, members_a, members_b, planted, seed) for seed in range(trials)]
+    rejected = np.array([p <= LEVEL + 1e-9 for p, _ in results])
+    return rejected.mean(), np.mean([power for _, power in results])
 
 
 @pytest.mark.parametrize(("members_a", "members_b"), [(32, 32), (8, 8)])
@@ -125,12 +125,12 @@ def test_paired_members_are_compared_by_their_differences():
     common = generator.normal(size=(1, 20, 30))
     a = common + 0.05 + 0.01 * generator.normal(size=(1, 20, 30))
     coupled = Comparison("paired", ArraySample(a, 20), ArraySample(common, 20), None, Settings(resamples=199))
-    found = coupled.run("x", "test", (1,))
-    assert (found.test, found.paired) == ("sign flips", True)
-    assert found.p_value == found.p_step[0] == pytest.approx(1 / 200)  # (1 + 0) / (1 + 199)
-    assert found.member_rms[0] == pytest.approx(np.sqrt(np.mean((a - common) ** 2)), rel=1e-6)
+    comparison = coupled.run("x", "test", (1,))
+    assert (comparison.test, comparison.paired) == ("sign flips", True)
+    assert comparison.p_value == comparison.p_step[0] == pytest.approx(1 / 200)  # (1 + 0) / (1 + 199)
+    assert comparison.member_rms[0] == pytest.approx(np.sqrt(np.mean((a - common) ** 2)), rel=1e-6)
     unpaired = Comparison("independent", ArraySample(a, 20), ArraySample(common, 20), None, Settings(resamples=199))
-    assert unpaired.run("x", "test", (1,)).noise_floor[0] > 20 * found.noise_floor[0]
+    assert unpaired.run("x", "test", (1,)).noise_floor[0] > 20 * comparison.noise_floor[0]
 
 
 def test_the_test_over_steps_leaves_the_start_out():
@@ -140,10 +140,10 @@ def test_the_test_over_steps_leaves_the_start_out():
     apart[0] += 5  # a difference at the start only
     again = generator.permutation(apart, axis=1)
     a, b = ArraySample(values, 30), ArraySample(again, 30)
-    found = Comparison("independent", a, b, None, Settings(resamples=199)).run("x", "test", (0, 1))
-    assert np.isnan(found.p_step[0])
-    assert found.p_value > 0.2
-    assert found.test == "permutation"
+    comparison = Comparison("independent", a, b, None, Settings(resamples=199)).run("x", "test", (0, 1))
+    assert np.isnan(comparison.p_step[0])
+    assert comparison.p_value > 0.2
+    assert comparison.test == "permutation"
 
 
 def test_results_depend_on_the_seed_only():
@@ -162,11 +162,11 @@ def test_fewer_units_cannot_reject_and_so_many_can(level, fewest):
     for units, rejects in ((fewest - 1, False), (fewest, True)):
         values = 5 + np.random.default_rng(0).normal(size=(1, units, 3))
         sample = ArraySample(values, units)
-        found = Comparison("theory", sample, None, np.zeros((1, 3)), Settings(level=level)).run("x", "test", (1,))
-        assert (found.p_value <= level) == rejects
-        assert (found.units, found.fewest_units) == (units, fewest)
-        assert found.members_if_far == (fewest,)  # far beyond the margin, but fewer could not show it
-        assert found.members_if_near[0] >= fewest  # the lower end is beyond it, too
+        comparison = Comparison("theory", sample, None, np.zeros((1, 3)), Settings(level=level)).run("x", "test", (1,))
+        assert (comparison.p_value <= level) == rejects
+        assert (comparison.units, comparison.fewest_units) == (units, fewest)
+        assert comparison.members_if_far == (fewest,)  # far beyond the margin, but fewer could not show it
+        assert comparison.members_if_near[0] >= fewest  # the lower end is beyond it, too
 
 
 @pytest.mark.parametrize(("halves", "members"), [(False, (256, 200)), (True, (512, 300))])

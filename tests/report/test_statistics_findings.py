@@ -15,12 +15,12 @@ INDICATOR = TargetScale("class indicator")
 
 def test_power_law_recovers_the_exponent_with_an_honest_error():
     generator = np.random.default_rng(0)
-    widths, found = (64, 128, 256, 512), []
+    widths, fits = (64, 128, 256, 512), []
     for _ in range(400):
         true = 3.0 * np.array(widths) ** -0.5
         errors = 0.05 * true
-        found.append(power_law(widths, true + errors * generator.normal(size=4), errors))
-    exponents, stated = np.array(found).T
+        fits.append(power_law(widths, true + errors * generator.normal(size=4), errors))
+    exponents, stated = np.array(fits).T
     assert exponents.mean() == pytest.approx(-0.5, abs=4 * exponents.std() / 20 + 0.005)
     assert 0.9 < np.median(stated) / exponents.std() < 1.5
 
@@ -50,12 +50,12 @@ def test_distance_against_members_starts_from_the_first_and_ends_with_all(units_
     """The floor is that of so many members of each, also where one ensemble has more than are taken."""
     generator = np.random.default_rng(2)
     a, b = generator.normal(size=(1, 12, 5)), 3 * generator.normal(size=(1, units_b, 5))
-    found = member_scaling(ArraySample(a, 12), ArraySample(b, units_b), 0, 100, paired=paired)
-    assert found.members == (2, 4, 8, 12)
+    scaling = member_scaling(ArraySample(a, 12), ArraySample(b, units_b), 0, 100, paired=paired)
+    assert scaling.members == (2, 4, 8, 12)
     expected = np.sqrt(np.mean((a[0, :4].mean(0) - b[0, :4].mean(0)) ** 2))
-    assert found.distance[1] == pytest.approx(expected)
+    assert scaling.distance[1] == pytest.approx(expected)
     variance = (a - b).var(axis=1, ddof=1) if paired else a.var(axis=1, ddof=1) + b.var(axis=1, ddof=1)
-    assert found.floor == pytest.approx([np.sqrt(variance.mean() / m) for m in found.members])
+    assert scaling.floor == pytest.approx([np.sqrt(variance.mean() / m) for m in scaling.members])
 
 
 @pytest.mark.parametrize("batch", [1, 4])
@@ -71,12 +71,12 @@ def test_variance_comes_with_the_error_that_repetition_shows(batch):
         units = values.reshape(members // batch, batch, -1).mean(axis=1)[None]
         measured = values.var(axis=0, ddof=1)[None]
         labels = ("augmented_ensemble", "plain", "test")
-        found = compare_variance(labels, (10,), ArraySample(units, members), measured, predicted)
-        ratios.append(found.ratio[0])
-        errors.append(found.ratio_error[0])
+        comparison = compare_variance(labels, (10,), ArraySample(units, members), measured, predicted)
+        ratios.append(comparison.ratio[0])
+        errors.append(comparison.ratio_error[0])
     assert np.mean(ratios) == pytest.approx(1.0, abs=4 * np.std(ratios) / np.sqrt(150))
     assert np.median(errors) == pytest.approx(np.std(ratios), rel=0.2)
-    assert found.scatter_measured == pytest.approx(measured[0].mean(axis=1))
+    assert comparison.scatter_measured == pytest.approx(measured[0].mean(axis=1))
 
 
 def orbit_of(values, task):
@@ -98,20 +98,20 @@ def test_orbit_deviation_of_an_invariant_ensemble_is_its_floor():
     generator = np.random.default_rng(4)
     task = MULTI_CLASS
     values = 1 + 0.5 * generator.normal(size=(50, 4, 300, 3))
-    found = orbit_of(values, task)
-    assert found.deviation[0] == pytest.approx(found.deviation_floor[0], rel=0.1)
-    assert found.member_deviation[0] == pytest.approx(0.5 * np.sqrt(3 / 4) / np.sqrt(1.25), rel=0.05)
+    statistics = orbit_of(values, task)
+    assert statistics.deviation[0] == pytest.approx(statistics.deviation_floor[0], rel=0.1)
+    assert statistics.member_deviation[0] == pytest.approx(0.5 * np.sqrt(3 / 4) / np.sqrt(1.25), rel=0.05)
     values[:, 1] += 0.3  # one element of the orbit is treated differently
-    assert orbit_of(values, task).deviation[0] > 1.5 * found.deviation_floor[0]
+    assert orbit_of(values, task).deviation[0] > 1.5 * statistics.deviation_floor[0]
 
 
 def test_orbit_same_prediction_counts_the_elements_that_agree():
     values = np.zeros((2, 4, 3, 2))
     values[..., 0] = 1
     values[:, 2, 1] = (0, 1)  # sample 1 changes class at one of four elements
-    found = orbit_of(values + 1e-9 * np.arange(2)[:, None, None, None], MULTI_CLASS)
-    assert found.same_prediction == (pytest.approx(11 / 12),)
-    assert found.same_prediction_error[0] == pytest.approx(np.std([1, 0.75, 1]) / np.sqrt(3))
+    statistics = orbit_of(values + 1e-9 * np.arange(2)[:, None, None, None], MULTI_CLASS)
+    assert statistics.same_prediction == (pytest.approx(11 / 12),)
+    assert statistics.same_prediction_error[0] == pytest.approx(np.std([1, 0.75, 1]) / np.sqrt(3))
 
 
 def test_metrics_have_the_error_that_repetition_shows():
@@ -123,14 +123,14 @@ def test_metrics_have_the_error_that_repetition_shows():
         mean = units.mean(axis=0).reshape(1, 40, 1)
         labels = ("gcnn_ensemble", "test")
         last = units[:, :, None]
-        found = task_metrics(
+        metrics = task_metrics(
             labels, (5,), mean, REGRESSION, TargetScale("u0"), target, None, ArraySample(units[None], 30), last
         )
-        values.append(found[0].ensemble[0])
-        errors.append(found[0].ensemble_error)
+        values.append(metrics[0].ensemble[0])
+        errors.append(metrics[0].ensemble_error)
     assert np.median(errors) == pytest.approx(np.std(values), rel=0.35)
-    assert found[0].member_error == pytest.approx(found[0].member_spread / np.sqrt(30))
-    assert [each.metric for each in found] == ["mae", "rmse"]
+    assert metrics[0].member_error == pytest.approx(metrics[0].member_spread / np.sqrt(30))
+    assert [row.metric for row in metrics] == ["mae", "rmse"]
 
 
 def test_unknown_truth_gives_no_metric():

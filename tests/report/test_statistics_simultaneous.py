@@ -38,8 +38,8 @@ def wrong_differences(spectrum, units, together, trials):
     margins = [growth * size for growth in GROWTH]
     for trial in range(trials):
         values = steps_of(generator, law, units, along_top(law, size), together)
-        found = lower_bounds([distance_of(each)[0] for each in values], margins, 0.05, trial)
-        yield any(bound > margin for bound, margin in zip(found.bounds, margins, strict=True))
+        lower = lower_bounds([distance_of(sample)[0] for sample in values], margins, 0.05, trial)
+        yield any(bound > margin for bound, margin in zip(lower.bounds, margins, strict=True))
 
 
 @pytest.mark.parametrize("together", [1.0, 0.5])
@@ -61,7 +61,7 @@ def test_steps_that_move_together_cost_no_correction():
     law, generator = Law.of(SPECTRA["falling"], 1.0, 1), np.random.default_rng(0)
     levels = []
     for together in (1.0, 0.0):
-        distances = [distance_of(each)[0] for each in steps_of(generator, law, 16, 0.0, together)]
+        distances = [distance_of(sample)[0] for sample in steps_of(generator, law, 16, 0.0, together)]
         levels.append(lower_bounds(distances, [2.0, 1.6, 1.0], 0.05, 0).level)
     same, apart = levels
     assert same > 0.04
@@ -70,21 +70,21 @@ def test_steps_that_move_together_cost_no_correction():
 
 def test_a_difference_far_beyond_the_margin_is_shown():
     law, generator = Law.of(SPECTRA["falling"], 1.0, 1), np.random.default_rng(0)
-    distances = [distance_of(each)[0] for each in steps_of(generator, law, 8, along_top(law, 6.0), 1.0)]
+    distances = [distance_of(sample)[0] for sample in steps_of(generator, law, 8, along_top(law, 6.0), 1.0)]
     assert lower_bounds(distances, [1.0] * 3, 0.05, 0).bounds[0] > 2
 
 
 def test_equal_means_have_no_lower_bound():
     law, generator = Law.of(SPECTRA["falling"], 1.0, 1), np.random.default_rng(0)
-    found = [lower_bounds([distance_of(law.draw(generator, 8))[0]], [1.0], 0.05, 0).bounds[0] for _ in range(40)]
-    assert np.mean(np.array(found) > 0) <= 0.05 + 3.5 * standard_error(0.05, 40)
+    bounds = [lower_bounds([distance_of(law.draw(generator, 8))[0]], [1.0], 0.05, 0).bounds[0] for _ in range(40)]
+    assert np.mean(np.array(bounds) > 0) <= 0.05 + 3.5 * standard_error(0.05, 40)
 
 
 def test_one_step_is_the_bound_of_that_step():
     distance, _ = distance_of(Law.of(SPECTRA["falling"], 1.0, 1).draw(np.random.default_rng(0), 12, 1.0))
-    found = lower_bounds([distance], [0.5], 0.05, 0)
-    assert found.level == pytest.approx(0.05)
-    assert found.bounds[0] == pytest.approx(lower_bound(distance, draw_noise(distance, 0), 0.05), rel=0.01)
+    lower = lower_bounds([distance], [0.5], 0.05, 0)
+    assert lower.level == pytest.approx(0.05)
+    assert lower.bounds[0] == pytest.approx(lower_bound(distance, draw_noise(distance, 0), 0.05), rel=0.01)
 
 
 def test_putting_draws_in_order_keeps_the_law_of_every_step():
@@ -107,14 +107,14 @@ def covered(spectrum, units, trials, two_samples=False):
             band.begin()
             slab = sums.add(a, b if two_samples else None)
             band.add(slab)
-            found = sums.result(units, units if two_samples else None, 1.0)
-            floors.append(np.sqrt(found.floor_squared))
-            freedoms.append(found.top_freedom)
+            distance = sums.result(units, units if two_samples else None, 1.0)
+            floors.append(np.sqrt(distance.floor_squared))
+            freedoms.append(distance.top_freedom)
             off.append(np.abs(slab.difference - growth * shift).max())
             largest.append(np.abs(slab.difference).max())
         bounds = band.bounds([0, 1, 2], floors, min(freedoms), 0.05)
         # the band itself, |delta - d| <= c F, is narrower than what follows from it for the largest difference
-        yield all(each <= bound - most for each, bound, most in zip(off, bounds, largest, strict=True))
+        yield all(deviation <= bound - most for deviation, bound, most in zip(off, bounds, largest, strict=True))
 
 
 @pytest.mark.parametrize("two_samples", [False, True])

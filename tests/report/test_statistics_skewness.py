@@ -40,8 +40,8 @@ def test_the_skewness_of_a_mean_is_that_of_a_unit_over_the_root_of_their_number(
 
 def test_normal_units_show_what_is_said_of_them():
     generator = np.random.default_rng(1)
-    found = [distance_of(_normal(generator, (9, 6)), _normal(generator, (7, 6))).skewness for _ in range(600)]
-    seen, normal = np.mean(found, axis=0)
+    skewnesses = [distance_of(_normal(generator, (9, 6)), _normal(generator, (7, 6))).skewness for _ in range(600)]
+    seen, normal = np.mean(skewnesses, axis=0)
     assert seen == pytest.approx(normal, rel=0.1)
 
 

@@ -67,8 +67,8 @@ def test_the_variance_of_a_member_is_unbiased_however_its_pair_moves():
         even, odd = generator.normal(size=(2, 4000, 3))
         even, odd = common * even, np.sqrt(1 - common**2) * odd
         values = np.stack([even + odd, even - odd], axis=1)  # 3 pairs each
-        found = np.array([member_variance(one.reshape(6), 2) for one in values.transpose(0, 2, 1)])
-        assert found.mean() == pytest.approx(1.0, abs=4 * found.std() / np.sqrt(len(found)))
+        variances = np.array([member_variance(one.reshape(6), 2) for one in values.transpose(0, 2, 1)])
+        assert variances.mean() == pytest.approx(1.0, abs=4 * variances.std() / np.sqrt(len(variances)))
     members = generator.normal(size=7)
     assert member_variance(members, 1) == pytest.approx(members.var(ddof=1))
 
@@ -86,10 +86,10 @@ def test_the_noise_floor_of_the_means_is_that_of_pairs():
     squares, floors, per_member = [], [], []
     for repeat in range(30):
         (_, a), (_, b) = law(repeat)
-        found = Comparison("independent", a, b, None, Settings(resamples=9)).run("a - b", "test", (5,))
-        squares.append(found.rms_distance[0] ** 2)
-        floors.append(found.noise_floor[0] ** 2)
-        per_member.append(found.member_rms[0] ** 2)
+        comparison = Comparison("independent", a, b, None, Settings(resamples=9)).run("a - b", "test", (5,))
+        squares.append(comparison.rms_distance[0] ** 2)
+        floors.append(comparison.noise_floor[0] ** 2)
+        per_member.append(comparison.member_rms[0] ** 2)
     assert np.mean(floors) == pytest.approx(np.mean(squares), abs=4 * np.std(squares) / np.sqrt(30))
     singles = [np.concatenate([v for v, _ in law(repeat)], axis=1) for repeat in range(30)]
     expected = [np.mean(values.var(axis=0, ddof=1)) * 2 for values in singles]  # var_A + var_B
@@ -99,8 +99,8 @@ def test_the_noise_floor_of_the_means_is_that_of_pairs():
 
 def test_the_difference_of_coupled_members_is_over_all_of_them():
     (one, a), (other, b) = law(3, coupled=True)
-    found = Comparison("paired", a, b, None, Settings(resamples=9)).run("a - b", "test", (5,))
-    assert found.member_rms[0] == pytest.approx(np.sqrt(np.mean((one - other) ** 2)), rel=1e-5)
+    comparison = Comparison("paired", a, b, None, Settings(resamples=9)).run("a - b", "test", (5,))
+    assert comparison.member_rms[0] == pytest.approx(np.sqrt(np.mean((one - other) ** 2)), rel=1e-5)
 
 
 def test_the_variance_of_members_has_the_error_that_repetition_of_pairs_shows():
@@ -108,9 +108,9 @@ def test_the_variance_of_members_has_the_error_that_repetition_of_pairs_shows():
     for repeat in range(80):
         values, sample = next(law(repeat))
         measured = member_variance(values, 2)[None]
-        found = compare_variance(("m", "k", "test"), (5,), sample, measured, np.full((1, len(measured[0])), 0.1))
-        ratios.append(found.ratio[0])
-        errors.append(found.ratio_error[0])
+        comparison = compare_variance(("m", "k", "test"), (5,), sample, measured, np.full((1, len(measured[0])), 0.1))
+        ratios.append(comparison.ratio[0])
+        errors.append(comparison.ratio_error[0])
     assert np.median(errors) == pytest.approx(np.std(ratios), rel=0.2)
 
 
@@ -120,12 +120,12 @@ def test_the_error_of_a_members_metric_comes_from_pairs():
     for _ in range(150):
         shared = 1 + 0.5 * generator.normal(size=(8, 1, 1, 1))  # both of a pair err alike: 8 draws, not 16
         last = (shared * np.ones((8, 2, 30, 1))).reshape(16, 30, 1)
-        (found, *_) = task_metrics(
+        (metric, *_) = task_metrics(
             ("m", "test"), (5,), last.mean(0)[None], REGRESSION, TargetScale("u0"), target, None, last=last, per_draw=2
         )
-        means.append(found.member)
-        errors.append(found.member_error)
-        spreads.append(found.member_spread)
+        means.append(metric.member)
+        errors.append(metric.member_error)
+        spreads.append(metric.member_spread)
     assert np.median(errors) == pytest.approx(np.std(means), rel=0.2)
     assert np.sqrt(np.mean(np.square(spreads))) == pytest.approx(0.5, rel=0.1)
 
@@ -177,12 +177,12 @@ def test_independent_runs_of_which_one_is_antithetic_are_compared_draw_by_draw(t
     write_ensemble(tmp_path / "augmented", WORLD, "augmented_ensemble", 16)
     ensemble(tmp_path / "gcnn", "gcnn_ensemble", 16)
     (pair,) = analyse([str(tmp_path)], resamples=99).pairs
-    found = []
+    variances = []
     for model, antithetic in (("augmented_ensemble", False), ("gcnn_ensemble", True)):
         values = draw(WORLD, model, 16, 64, antithetic=antithetic)[:, :, 0, 2:12].astype(np.float64)
         draws = values.reshape(8, 2, *values.shape[1:]).mean(axis=1) if antithetic else values
-        found.append(draws.var(axis=0, ddof=1).mean(axis=(1, 2)) / len(draws))
-    assert pair.test.noise_floor == pytest.approx(np.sqrt(sum(found)), rel=1e-4)
+        variances.append(draws.var(axis=0, ddof=1).mean(axis=(1, 2)) / len(draws))
+    assert pair.test.noise_floor == pytest.approx(np.sqrt(sum(variances)), rel=1e-4)
     assert pair.test.test == "sign flips (unequal sizes)"
 
 

@@ -22,10 +22,10 @@ def study(distance, seed, looks=LOOKS):
     mu = np.ones((2, 30))
     for look in looks:
         sample = ArraySample(values[:, :look], look)
-        found = judge(Comparison("theory", sample, None, mu, SETTINGS).run("x", "test", (1, 2)), SETTINGS)
-        if found.outcome is not Outcome.UNDECIDED:
+        verdict = judge(Comparison("theory", sample, None, mu, SETTINGS).run("x", "test", (1, 2)), SETTINGS)
+        if verdict.outcome is not Outcome.UNDECIDED:
             break
-    return found.outcome
+    return verdict.outcome
 
 
 @pytest.mark.parametrize(("distance", "expected"), [(0.0, Outcome.EQUIVALENT), (3.0, Outcome.DIFFERENT)])
@@ -35,7 +35,7 @@ def test_what_is_far_from_the_margin_is_decided_rightly(distance, expected):
 
 def wrong(studies):
     outcomes = [study(1.0, seed) for seed in range(studies)]
-    return [np.mean([each is outcome for each in outcomes]) for outcome in (Outcome.EQUIVALENT, Outcome.DIFFERENT)]
+    return [np.mean([answer is outcome for answer in outcomes]) for outcome in (Outcome.EQUIVALENT, Outcome.DIFFERENT)]
 
 
 def test_neither_answer_is_given_on_the_margin_more_often_than_the_level():

@@ -34,32 +34,32 @@ def reported(request, tmp_path_factory):
 
 def test_the_planted_point_is_found_with_its_error(reported):
     coupled, report, of_a, of_b = reported
-    (found,) = report.pairs[0].of(WorstPoint)
-    assert found.steps == (10, 30)  # networks at the start have seen nothing
-    assert (found.sample[1], found.output[1]) == (9, "malignant")
+    (worst,) = report.pairs[0].of(WorstPoint)
+    assert worst.steps == (10, 30)  # networks at the start have seen nothing
+    assert (worst.sample[1], worst.output[1]) == (9, "malignant")
     one, other = of_a[:, 2, 9, 1], of_b[:, 2, 9, 1]
     spread = (one - other).var(ddof=1) if coupled else one.var(ddof=1) + other.var(ddof=1)
-    assert found.difference[1] == pytest.approx(one.mean() - other.mean(), rel=1e-4)
-    assert found.error[1] == pytest.approx(np.sqrt(spread / MEMBERS), rel=1e-4)
-    assert found.deviations[1] == pytest.approx(abs(found.difference[1]) / found.error[1])
+    assert worst.difference[1] == pytest.approx(one.mean() - other.mean(), rel=1e-4)
+    assert worst.error[1] == pytest.approx(np.sqrt(spread / MEMBERS), rel=1e-4)
+    assert worst.deviations[1] == pytest.approx(abs(worst.difference[1]) / worst.error[1])
     both = ((of_a + of_b) / 2).mean(axis=0)[2, TEST]
-    assert found.share[1] == pytest.approx(abs(found.difference[1]) / np.sqrt(np.mean(both**2)), rel=1e-4)
+    assert worst.share[1] == pytest.approx(abs(worst.difference[1]) / np.sqrt(np.mean(both**2)), rel=1e-4)
 
 
 def test_the_worst_of_all_points_is_taken_at_every_step(reported):
     _, report, of_a, of_b = reported
-    (found,) = report.pairs[0].of(WorstPoint)
+    (worst,) = report.pairs[0].of(WorstPoint)
     apart = np.abs((of_a - of_b).mean(axis=0))[1, TEST]
-    assert abs(found.difference[0]) == pytest.approx(apart.max(), rel=1e-4)
+    assert abs(worst.difference[0]) == pytest.approx(apart.max(), rel=1e-4)
     sample, output = np.unravel_index(np.argmax(apart), apart.shape)
-    assert (found.sample[0], found.output[0]) == (4 + sample, WORLD.outputs[output])
+    assert (worst.sample[0], worst.output[0]) == (4 + sample, WORLD.outputs[output])
 
 
 def test_one_line_in_the_list_brings_it_into_every_output(reported):
     _, report, *_ = reported
-    (found,) = report.pairs[0].of(WorstPoint)
+    (worst,) = report.pairs[0].of(WorstPoint)
     entry = json.loads(json_text(report, []))["pairs"][0]["worst_points"][0]
-    assert entry["difference"] == pytest.approx(list(found.difference))
+    assert entry["difference"] == pytest.approx(list(worst.difference))
     rows = list(csv.DictReader(io.StringIO(csv_text(tables_of(report)["worst_points"]))))
-    assert [(int(row["step"]), int(row["sample"])) for row in rows] == list(zip(found.steps, found.sample, strict=True))
+    assert [(int(row["step"]), int(row["sample"])) for row in rows] == list(zip(worst.steps, worst.sample, strict=True))
     assert "### The worst single point" in markdown_page(report, [])

@@ -102,11 +102,11 @@ def plainly_trained(trainer, optimizer, key):
 def test_members_are_trained_by_plain_gradient_descent(name):
     trainer = replace(case(name).trainer, layout=Layout(members=2, originals=2, steps=3))
     keys = jax.random.split(jax.random.key(3), 2)
-    found, _ = trainer.run(keys, ignore)
+    predictions, _ = trainer.run(keys, ignore)
     for member, key in enumerate(keys):
         expected = plainly_trained(trainer, CASES[name][1](), key)
         assert np.abs(expected[-1] - expected[0]).max() > 1e-3
-        np.testing.assert_allclose(found[member], expected, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(predictions[member], expected, rtol=1e-10, atol=1e-12)
 
 
 def test_where_a_stretch_is_cut_changes_no_bits():
@@ -140,9 +140,9 @@ def test_a_block_that_runs_out_of_memory_is_halved_and_says_so(monkeypatch):
 
     monkeypatch.setattr(type(built.trainer), "run", short_of_memory)
     before = built.layout["members"]
-    found = built.run_block(0, 2, ignore)
+    predictions = built.run_block(0, 2, ignore)
     assert built.layout["members"] == 2 < before
-    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(predictions, expected, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -141,8 +141,8 @@ def test_killed_and_resumed_is_identical_to_the_last_bit(tmp_path):
         time.sleep(0.01)
     job.send_signal(signal.SIGKILL)
     job.wait()
-    there = {path.name: path.stat().st_mtime_ns for path in folder.glob("tile-*.npy")}
-    torn = sorted(there)[2]
+    written = {path.name: path.stat().st_mtime_ns for path in folder.glob("tile-*.npy")}
+    torn = sorted(written)[2]
     (folder / torn).write_bytes((folder / torn).read_bytes()[:-8])  # as after a power failure
     assert not out.exists()
 
@@ -173,17 +173,17 @@ def interrupted(folder: Path, after: int = 2) -> None:
 
 
 @pytest.mark.parametrize(
-    ("x", "settings", "dtype", "told"),
+    ("x", "settings", "dtype", "foreign"),
     [
         (samples(40, seed=5), SETTINGS, np.float64, "x1 was"),
         (samples(40), {"kernel": "other"}, np.float64, "kernel was toy, is other"),
         (samples(40), SETTINGS, np.float32, "dtype was float64, is float32"),
     ],
 )
-def test_tiles_of_another_computation_are_refused(tmp_path, x, settings, dtype, told):
+def test_tiles_of_another_computation_are_refused(tmp_path, x, settings, dtype, foreign):
     interrupted(tmp_path)
     advice = "remove that folder to start anew"
-    with pytest.raises(ForeignTilesError, match=rf"k.npz.partial holds tiles of another .*{told}.*{advice}"):
+    with pytest.raises(ForeignTilesError, match=rf"k.npz.partial holds tiles of another .*{foreign}.*{advice}"):
         gram_file(ToyKernel(), x, None, tmp_path / "k.npz", settings, dtype)
 
 

@@ -74,11 +74,11 @@ def other(tmp_path):
 
 
 def test_two_processes_share_the_tiles(tmp_path, other, alone, written):
-    told = []
+    calls = []
 
     def tell(done, total):
-        if written and not told:  # from here on both compute
-            told.append((done, total))
+        if written and not calls:  # from here on both compute
+            calls.append((done, total))
             other.stdin.write("\n")
             other.stdin.flush()
 
