@@ -1,4 +1,4 @@
-# Everything from a bare clone with Python 3.11 or newer and pip: each target does the set-up that it needs.
+# Everything from a bare clone with Python 3.11 or newer and pip or uv: each target does the set-up that it needs.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -20,12 +20,22 @@ setup: $(READY)  ## make .venv and install eqntk there with all it needs
 	@echo "ready: $(BIN)/eqntk --help"
 
 # medmnist asks for torch, of which nothing is used: the override leaves it out and saves 5 GB. The environment is
-# made without pip of its own, since not every system has the wheels for that.
+# made without pip of its own, since not every system has the wheels for that; uv comes by whatever there is.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$(PYTHON) is too old; Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip $(VENV)
-	@test -x $(BIN)/uv || $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet uv
+	@test -x $(BIN)/uv || \
+	  if $(PYTHON) -m pip --version >/dev/null 2>&1; then \
+	    $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet uv; \
+	  elif command -v uv >/dev/null 2>&1; then \
+	    uv pip install --quiet --python $(BIN)/python uv; \
+	  elif $(BIN)/python -m ensurepip >/dev/null 2>&1; then \
+	    $(BIN)/python -m pip --disable-pip-version-check install --quiet uv; \
+	  else \
+	    echo "$(PYTHON) has neither pip nor ensurepip, and no uv is on the PATH; expected one of them to install with:" \
+	      "install one, or name a Python that has pip: make PYTHON=/path/to/python3"; exit 1; \
+	  fi
 	@printf 'torch ; sys_platform == "never"\ntorchvision ; sys_platform == "never"\n' > $(VENV)/overrides.txt
 	$(BIN)/uv pip install --python $(BIN)/python --override $(VENV)/overrides.txt -c constraints.txt -e '.[dev]'
 	@touch $@
