@@ -14,9 +14,8 @@ import hydra
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from eqntk_cli.config.compose import one_line
+from eqntk_cli.config.compose import one_line, register
 from eqntk_cli.config.folders import conf_dir
-from eqntk_cli.config.register import register
 from eqntk_cli.errors import ConfigError
 
 

@@ -7,6 +7,7 @@ import os
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -14,7 +15,6 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from eqntk_cli.config.folders import conf_dir
 from eqntk_cli.config.keys import check_overrides
-from eqntk_cli.config.register import register
 from eqntk_cli.config.schema import Config
 from eqntk_cli.errors import ConfigError
 
@@ -39,6 +39,11 @@ def compose(overrides: list[str], config_dir: str | None = None) -> Config:
             return to_config(hydra_compose("config", overrides=[*search, *overrides]))
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(one_line(error)) from error
+
+
+def register() -> None:
+    """Store the schema under the name with which `conf/config.yaml` begins; again and again does no harm."""
+    ConfigStore.instance().store(name="eqntk_schema", node=Config)
 
 
 def search_override(config_dir: str) -> str:

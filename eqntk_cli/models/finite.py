@@ -15,7 +15,7 @@ from eqntk_cli.models.memory import fitting_footprint
 from eqntk_cli.models.problem import Problem
 from eqntk_cli.training.ensemble import EnsembleTrainer
 from eqntk_cli.training.layout import layout
-from eqntk_cli.training.optimizer import optimizer
+from eqntk_cli.training.objective import optimizer
 
 STREAMS = {"gcnn_ensemble": 1, "augmented_ensemble": 2}
 _SHARED_STREAM = 0

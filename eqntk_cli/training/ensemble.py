@@ -21,10 +21,9 @@ from jaxtyping import Array, Float, Int, Key
 from eqntk_cli.domains.samples import Samples, count, take
 from eqntk_cli.errors import NumericalError
 from eqntk_cli.layers.network import Network, Params
-from eqntk_cli.training.layout import Layout
+from eqntk_cli.training.layout import Layout, over_members, padded_to_devices
 from eqntk_cli.training.objective import Objective
 from eqntk_cli.training.schedule import Batches
-from eqntk_cli.training.sharding import over_members, padded_to_devices
 from eqntk_cli.training.steps import Steps, by_original
 
 DIVERGED = 1e3  # the training loss has grown by this factor: gradient descent left the stable range

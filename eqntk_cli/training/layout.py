@@ -1,4 +1,4 @@
-"""How the work of training is laid out: members per program, originals per micro-batch, steps per program.
+"""How the work of training is laid out: members per program and device, originals per micro-batch, steps per program.
 
 The layout is a function of shapes, precision, and kind and number of devices alone; never of the number of members,
 of shards or of anything measured. Members k·n, ..., k·n + n - 1 are always trained in one program with the same
@@ -13,6 +13,9 @@ import math
 from dataclasses import asdict, dataclass
 
 import jax
+import jax.numpy as jnp
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jaxtyping import Array
 
 from eqntk_cli.training.footprint import Footprint
 
@@ -70,3 +73,15 @@ def layout(footprint: Footprint, originals: int, copies: int) -> Layout:
     members = devices * math.ceil(together / devices)
     step = members * originals * copies * footprint.operations
     return Layout(members, micro, min(max(1, int(machine.operations // max(step, 1))), _STEPS))
+
+
+def padded_to_devices(keys: Array) -> Array:
+    """The keys, the last one repeated until every device has the same number of members."""
+    missing = -len(keys) % jax.device_count()
+    return jnp.concatenate([keys, jnp.repeat(keys[-1:], missing)]) if missing else keys
+
+
+def over_members(values: Array) -> Array:
+    """The array with its leading axis spread over all devices."""
+    mesh = jax.make_mesh((jax.device_count(),), ("member",), axis_types=(AxisType.Auto,))
+    return jax.device_put(values, NamedSharding(mesh, PartitionSpec("member")))

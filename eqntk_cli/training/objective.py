@@ -1,4 +1,4 @@
-"""What is minimised: mean squared error or cross-entropy, of the scaled and possibly centred output.
+"""What is minimised, and by which rule: mean squared error or cross-entropy, of the scaled and possibly centred output.
 
 With output scale alpha the network's prediction is F = alpha f, or F = alpha (f - f_0) if centred, and the loss
 is divided by alpha^2, so that the kernel dynamics do not depend on alpha while the weights move less and less
@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Float
+
+from eqntk_cli.config.schema import TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -55,3 +58,19 @@ class Objective:
         if self.loss == "mse":
             return jnp.square(prediction - target).sum(axis=-1) / 2
         return -(target * jax.nn.log_softmax(prediction, axis=-1)).sum(axis=-1)
+
+
+def optimizer(training: TrainingConfig, step_size: float) -> optax.GradientTransformation:
+    """Gd and sgd (they differ in the batch only), momentum (heavy ball), adam.
+
+    Examples:
+        >>> import jax.numpy as jnp
+        >>> gradient, descent = jnp.array(2.0), optimizer(TrainingConfig(), step_size=0.5)
+        >>> descent.update(gradient, descent.init(gradient))[0].item()
+        -1.0
+    """
+    if training.optimizer == "momentum":
+        return optax.sgd(step_size, momentum=training.momentum)
+    if training.optimizer == "adam":
+        return optax.adam(step_size)
+    return optax.sgd(step_size)

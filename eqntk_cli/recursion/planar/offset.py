@@ -5,19 +5,19 @@ both positions by the same tap and so is a box filter over cells, taken as shift
 along columns. `offset_axis` says which cells stand for which positions.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Self
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 from typing_extensions import override
 
 from eqntk_cli.domains.support import Support
 from eqntk_cli.recursion.activations.base import Activation
 from eqntk_cli.recursion.planar.axis import OffsetAxis
-from eqntk_cli.recursion.planar.fence import fenced
 from eqntk_cli.recursion.planar.signal import Offset, OffsetSignal
 from eqntk_cli.recursion.state import KernelState, State
 
@@ -102,7 +102,7 @@ def _box_mean(
     """Mean over the window, positions outside counting as zero under padding=same."""
     if state.rows.padding == "same":
         values = _inside(state, values)
-    return fenced(state.offset[0] >= 0, partial(_box_means, state.rows, state.columns, state.level), values)
+    return _fenced(state.offset[0] >= 0, partial(_box_means, state.rows, state.columns, state.level), values)
 
 
 def _box_means(
@@ -134,3 +134,22 @@ def _wrapped(values: Float[Array, "..."], dimension: int, low: int, high: int) -
     kept = jax.lax.slice_in_dim(values, 0, count + min(high, 0), axis=dimension)
     back = jax.lax.slice_in_dim(values, 0, max(high, 0), axis=dimension)
     return jnp.concatenate([front, kept, back], axis=dimension)
+
+
+def _fenced(
+    always: Bool[Array, ""],
+    function: Callable[[Float[Array, "..."]], Float[Array, "..."]],
+    operand: Float[Array, "..."],
+) -> Float[Array, "..."]:
+    """`function(operand)`, computed once; `always` is true, in a way that only the run shows.
+
+    XLA on CPU fuses a box filter's shifted sums with what produces and what consumes them, and then computes the
+    producer again for every tap and for every consumer: ten times the work in the planar stream. An
+    `optimization_barrier` does not help, it is dropped before fusion. A branch does: nothing is fused across it. Its
+    predicate must be unknown to the compiler (something that depends on the loop's counter) and always true.
+    On other devices, where a branch would make the host wait, the barrier is used.
+    """
+    if jax.default_backend() != "cpu":
+        return jax.lax.optimization_barrier(function(operand))
+    result = jax.eval_shape(function, operand)
+    return jax.lax.cond(always, function, lambda _: jnp.zeros(result.shape, result.dtype), operand)
