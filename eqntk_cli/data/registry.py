@@ -20,7 +20,6 @@ from eqntk_cli.errors import ConfigError
 
 if TYPE_CHECKING:
     from eqntk_cli.data.bundle import DataBundle
-    from eqntk_cli.data.images.source import ImageSource
 
 
 @cache
@@ -58,17 +57,6 @@ def load_data(dataset: DatasetConfig, architecture: ArchitectureConfig) -> "Data
     return image_bundle(dataset, source, others)
 
 
-def open_images(dataset: DatasetConfig) -> "ImageSource":
-    """The images of a data set as stored.
-
-    Raises:
-        ConfigError: an unknown data set, or one without images.
-        DataError: files that are missing or damaged.
-    """
-    source: ImageSource = _of_kind(dataset, "images").open_source(dataset)
-    return source
-
-
 def check_file(entry: Entry, path: Path) -> None:
     """Look into a file for what its family demands of it, beyond the checksum.
 
@@ -93,11 +81,6 @@ def find_entry(name: str, key: str = "dataset.name") -> Entry:
     if name not in known:
         raise ConfigError(unknown(key, name, known))
     return known[name]
-
-
-def dataset_names() -> tuple[str, ...]:
-    """The names of all data sets."""
-    return tuple(entry.name for entry in entries())
 
 
 def unknown(key: str, value: str, legal: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from eqntk_cli.cli.data import app
-from eqntk_cli.data.registry import dataset_names
+from eqntk_cli.data.registry import entries
 from eqntk_cli.errors import UserError
 
 
@@ -19,7 +19,7 @@ def test_the_table_shows_every_set_in_80_columns(run):
     assert shown.exit_code == 0
     lines = shown.output.splitlines()
     assert max(map(len, lines)) <= 80
-    assert {line.split()[0] for line in lines} >= set(dataset_names())
+    assert {line.split()[0] for line in lines} >= {entry.name for entry in entries()}
 
 
 def test_json_holds_addresses_and_whole_checksums(run, data_root):

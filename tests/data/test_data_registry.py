@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
-from eqntk_cli.data.registry import dataset_names, families, find_entry, load_data
+from eqntk_cli.data.registry import entries, families, find_entry, load_data
 from eqntk_cli.errors import ConfigError
 
 CONF = Path(__file__).parents[2] / "conf" / "dataset"
@@ -37,8 +37,8 @@ def test_every_settings_file_names_a_known_set(path):
 
 
 def test_every_known_set_has_a_settings_file():
-    assert {path.stem for path in CONF.glob("*.yaml")} >= set(dataset_names()) - {"qm9", "molecules"}
-    assert {find_entry(name).family for name in dataset_names()} == set(families())
+    assert {path.stem for path in CONF.glob("*.yaml")} >= {entry.name for entry in entries()} - {"qm9", "molecules"}
+    assert {find_entry(entry.name).family for entry in entries()} == set(families())
 
 
 def test_listing_needs_no_heavy_package():

@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
-from eqntk_cli.data.registry import load_data, open_images
-from eqntk_cli.data.sources.histology import cut
+from eqntk_cli.data.registry import load_data
+from eqntk_cli.data.sources.histology import cut, open_source
 from eqntk_cli.errors import ConfigError, DataError
 
 
@@ -33,7 +33,7 @@ def test_patches_stand_side_by_side():
 
 
 def test_a_tile_gives_patches_to_one_part_only(tiles):
-    source = open_images(config(tiles, image_size=5))
+    source = open_source(config(tiles, image_size=5))
     assert source.label_names == ("adipose", "tumour")
     assert source.sizes == {"train": 2 * 2 * 12, "test": 2 * 1 * 12}
     colours = {}
@@ -50,7 +50,7 @@ def test_a_tile_gives_patches_to_one_part_only(tiles):
 def test_class_from_the_file_name_and_single_tiles_left_out(tmp_path):
     for name in ("ADI-1", "ADI-2", "MUC-1", "MUC-2", "TUM-1"):
         Image.new("RGB", (8, 8)).save(tmp_path / f"{name}.png")
-    source = open_images(config(tmp_path, image_size=8))
+    source = open_source(config(tmp_path, image_size=8))
     assert source.label_names == ("ADI", "MUC")
     assert source.notes == ["classes with a single tile left out: TUM"]
 
@@ -66,23 +66,23 @@ def test_real_tiles(data_root, side):
 
 def test_a_folder_without_two_usable_classes(tmp_path):
     with pytest.raises(DataError, match="holds 0 classes"):
-        open_images(config(tmp_path))
+        open_source(config(tmp_path))
 
 
 def test_patches_larger_than_the_tile(tiles):
     with pytest.raises(DataError, match="smaller than a patch of 16x16"):
-        open_images(config(tiles, image_size=16))
+        open_source(config(tiles, image_size=16))
 
 
 def test_a_broken_tile(tiles):
     (tiles / "adipose" / "0.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"0\.png cannot be read as an image"):
-        open_images(config(tiles, image_size=5))
+        open_source(config(tiles, image_size=5))
 
 
 def test_no_folder_at_all(tmp_path, monkeypatch):
     monkeypatch.setenv("EQNTK_DATA", str(tmp_path))
     with pytest.raises(DataError, match="set dataset.root"):
-        open_images(config(None))
+        open_source(config(None))
     with pytest.raises(ConfigError, match="is no folder"):
-        open_images(config(tmp_path / "nowhere"))
+        open_source(config(tmp_path / "nowhere"))

@@ -6,8 +6,9 @@ import pytest
 
 from eqntk_cli.config.schema import ArchitectureConfig, DatasetConfig
 from eqntk_cli.data.formats import medmnist_table
-from eqntk_cli.data.registry import load_data, open_images
+from eqntk_cli.data.registry import load_data
 from eqntk_cli.data.sources import medmnist
+from eqntk_cli.data.sources.medmnist import open_source
 from eqntk_cli.errors import ConfigError, DataError
 
 MLP = ArchitectureConfig(name="mlp")
@@ -181,13 +182,13 @@ def test_more_samples_than_there_are(tmp_path, table, key, words):
 
 def test_a_root_without_the_file_or_that_is_none(tmp_path):
     with pytest.raises(DataError, match=r"holds no breastmnist.npz.*eqntk data fetch breastmnist --root"):
-        open_images(config(tmp_path, name="breastmnist"))
+        open_source(config(tmp_path, name="breastmnist"))
     with pytest.raises(ConfigError, match="is no folder"):
-        open_images(config(tmp_path / "nowhere", name="breastmnist"))
+        open_source(config(tmp_path / "nowhere", name="breastmnist"))
 
 
 def test_the_environment_names_the_root(tmp_path, monkeypatch, table):
     (tmp_path / "medmnist").mkdir()
     table["madeup"] = made.describe({28: made.write(tmp_path / "medmnist", made.arrays())})
     monkeypatch.setenv("EQNTK_DATA", str(tmp_path))
-    assert open_images(config(None)).sizes == made.COUNTS
+    assert open_source(config(None)).sizes == made.COUNTS

@@ -71,12 +71,12 @@ def architecture() -> None:
 
 def data_set() -> None:
     """It is listed, and is loaded as a run would."""
-    from eqntk_cli.data.registry import dataset_names, load_data
+    from eqntk_cli.data.registry import entries, load_data
 
     config = compose(["dataset=stripes", "dataset.n_train=6", "dataset.n_test=4", "dataset.n_ood=2"])
     bundle = load_data(config.dataset, config.architecture)
     assert bundle.train_x.shape == (6, 8, 8, 1)
-    assert "stripes" in dataset_names()
+    assert "stripes" in {entry.name for entry in entries()}
 
 
 def statistic() -> None:
