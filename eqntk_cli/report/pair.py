@@ -8,7 +8,8 @@ from jaxtyping import Float
 
 from eqntk_cli.errors import DataError
 from eqntk_cli.report.findings.catalogue import findings_on_pair
-from eqntk_cli.report.findings.comparison import Comparison, MeanComparison, Settings
+from eqntk_cli.report.findings.comparison import MeanComparison, Settings
+from eqntk_cli.report.findings.means import Comparison
 from eqntk_cli.report.findings.scope import PairCase, PairResult
 from eqntk_cli.report.findings.sweep import AGAINST, BETWEEN
 from eqntk_cli.report.model import ControlAnalysis, Outcome, PairAnalysis, Verdict

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from laws import SPECTRA, Law, standard_error
 
-from eqntk_cli.report.findings.comparison import FEWEST_SHUFFLED, Comparison, Settings
+from eqntk_cli.report.findings.comparison import Settings
+from eqntk_cli.report.findings.means import FEWEST_SHUFFLED, Comparison
 from eqntk_cli.report.statistics.maximum import maximum_test
 from eqntk_cli.report.statistics.onesample import fewest_units, flipped, signs
 from eqntk_cli.report.statistics.permutation import shuffled, shuffles

@@ -8,8 +8,9 @@ from simulated import World, draw, write_ensemble, write_study, write_theory
 
 from eqntk_cli.errors import ConfigError, DataError
 from eqntk_cli.report.analysis import analyse
-from eqntk_cli.report.findings.comparison import Comparison, Settings
+from eqntk_cli.report.findings.comparison import Settings
 from eqntk_cli.report.findings.invariance import OrbitStatistics
+from eqntk_cli.report.findings.means import Comparison
 from eqntk_cli.report.findings.members import MemberScaling
 from eqntk_cli.report.findings.metrics import task_metrics
 from eqntk_cli.report.findings.trajectories import Trajectory

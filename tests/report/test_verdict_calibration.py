@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from laws import SPECTRA, Law, standard_error
 
-from eqntk_cli.report.findings.comparison import Comparison, Settings
+from eqntk_cli.report.findings.comparison import Settings
+from eqntk_cli.report.findings.means import Comparison
 from eqntk_cli.report.model import Outcome
 from eqntk_cli.report.statistics.samples import ArraySample
 from eqntk_cli.report.verdict import judge

@@ -15,7 +15,8 @@ from jaxtyping import Float
 from eqntk_cli.report.findings.base import SPLIT, STEPS, Counts, Series, Sheet, column, series
 from eqntk_cli.report.findings.scope import PairCase, PairFinding
 from eqntk_cli.report.paper.table import integer, number, percent
-from eqntk_cli.report.read.reduce import IDENTITY, StoredSample
+from eqntk_cli.report.read.reduce import IDENTITY
+from eqntk_cli.report.read.unit_files import StoredSample
 
 
 @dataclass(frozen=True)
