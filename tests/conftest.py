@@ -14,6 +14,9 @@ _QUICK_TO_COMPILE = (
     "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 )
 os.environ["XLA_FLAGS"] = f"{_QUICK_TO_COMPILE} {os.environ.get('XLA_FLAGS', '')}"
+# The matrices of tests are small: threads of the linear algebra wait for each other far longer than they compute, and
+# there is a worker per core anyway. Has to be set before numpy is imported.
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
 import jax  # noqa: E402
 import pytest  # noqa: E402

@@ -19,7 +19,7 @@ def test_a_plan_is_made_before_anything_is_trained(eqntk, tmp_path):
     ("words", "says"),
     [
         (["margin=0.05"], "expected experiment=NAME"),
-        (["experiment=learning_curve"], "nothing to plan"),
+        (["experiment=learning_curve", "dataset.n_train=16", "dataset.split_seed=0"], "nothing to plan"),
         (["experiment=digits_quick", "runs=gcnn,augmented"], "no run with role=control"),
         (["experiment=digits_quick", "margin=0"], "margin=0.0 is not possible"),
         (["experiment=digits_quick", "looks=[32,16]"], "expected increasing"),

@@ -1,6 +1,8 @@
 """Ensembles: random streams, blocks, devices, mini-batches, losses and divergence."""
 
+import functools
 import json
+import os
 import subprocess
 import sys
 
@@ -25,9 +27,15 @@ print(json.dumps([jax.device_count(), np.asarray(block).tolist()]))
 """
 
 
+@functools.cache
+def model_of(name):
+    """The one that several tests look at, compiled once."""
+    return build_model(config(name), bundle())
+
+
 def test_members_do_not_depend_on_their_block():
-    whole = build_model(config("gcnn_ensemble"), bundle()).run_block(0, 4, ignore)
-    model = build_model(config("gcnn_ensemble"), bundle())
+    model = model_of("gcnn_ensemble")
+    whole = model.run_block(0, 4, ignore)
     parts = np.concatenate([model.run_block(0, 1, ignore), model.run_block(1, 4, ignore)])
     np.testing.assert_allclose(parts, whole, rtol=1e-9, atol=1e-12)
 
@@ -35,19 +43,19 @@ def test_members_do_not_depend_on_their_block():
 @pytest.mark.parametrize("name", ["gcnn_ensemble", "augmented_ensemble"])
 def test_the_training_copies_are_evaluated_once(name):
     """The training loss is read where the training copies stand among the evaluation points."""
-    trainer = build_model(config(name), bundle()).trainer
+    trainer = model_of(name).trainer
     np.testing.assert_array_equal(trainer.evaluation_x[trainer.trained], trainer.train_x)
 
 
 def test_the_same_block_twice_is_bit_identical():
-    model = build_model(config("augmented_ensemble"), bundle())
+    model = model_of("augmented_ensemble")
     np.testing.assert_array_equal(model.run_block(1, 3, ignore), model.run_block(1, 3, ignore))
 
 
 @pytest.mark.parametrize("devices", [pytest.param(1, marks=pytest.mark.slow), 8])
 def test_devices_change_only_rounding(devices, tmp_path):
     here = build_model(config("gcnn_ensemble", model_keys={"members": 5}), bundle()).run_block(0, 5, ignore)
-    flags = f"--xla_force_host_platform_device_count={devices}"
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}"
     environment = {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "HOME": str(tmp_path)}
     command = [sys.executable, "-c", ON_DEVICES]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
@@ -135,7 +143,7 @@ def test_kernel_predicts_gradient_descent_only():
 
 
 def test_a_control_of_another_group_can_keep_the_step_size():
-    subject = build_model(config("gcnn_ensemble"), bundle())
+    subject = model_of("gcnn_ensemble")
     alone = build_model(config("gcnn_ensemble", "c2"), bundle())
     control = build_model(config("gcnn_ensemble", "c2", training={"step_group": "c4"}), bundle())
     assert control.step_size == subject.step_size != alone.step_size
