@@ -64,6 +64,14 @@ def test_every_target_of_the_makefile_is_in_its_help():
     assert {line.split()[0] for line in helped.splitlines()} == set(targets)
 
 
+def test_the_linear_algebra_of_tests_has_one_thread():
+    """Small matrices with a thread per core cost ten times the time where all cores have work."""
+    import scipy.linalg  # noqa: F401  has a library of its own
+    from threadpoolctl import threadpool_info
+
+    assert {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"} == {1}
+
+
 def test_the_citation_names_this_version_and_licence():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
