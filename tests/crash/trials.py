@@ -45,9 +45,9 @@ class Workshop:
         for words in study.before:
             self._require(do_once(work(words), self._start, self.log), 0)
         self._make_ready()
-        shutil.copytree(self._start, self._whole)
-        self._trace = run(work(study.words), self._whole, self.log, trace=True)
+        self._trace = run(work(study.words), self._copied(self._start), self.log, trace=True)
         self._require(self._trace.status, study.status)
+        shutil.copytree(self._trial, self._whole)  # made where the trials are: reports name folders in full
         self.promise: Promise = promise(self._whole)
         self.kinds, self.points = _points([moment for _, moment in self._trace.moments])
 
