@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,11 @@ from tests import shapes  # noqa: E402
 
 shapes.install()
 jax.config.update("jax_enable_x64", True)
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # of this process alone: another one may be killed as it writes
+    _PROGRAMS = tempfile.TemporaryDirectory(prefix="programs-of-tests-")
+    jax.config.update("jax_compilation_cache_dir", _PROGRAMS.name)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts background jobs deaf to Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # and nohup what it starts to the end of the terminal
@@ -43,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _programs_are_forgotten() -> Iterator[None]:
-    """Compiled programs live as long as their file of tests: no other file has a use for them."""
+    """Compiled programs live in memory as long as their file of tests; on the disk as long as the process."""
     yield
     jax.clear_caches()
     gc.collect()
