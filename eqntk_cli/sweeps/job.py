@@ -51,8 +51,8 @@ class ClusterJob:
     """One run as a job of a cluster; submitit calls it on the node.
 
     Before the time limit the cluster sends a warning. The run then stops between two blocks, if it can before the
-    limit, and the job goes back into the queue, at most `requeues` times. On SIGTERM (a job that is cancelled, or that
-    SLURM itself puts back) it only stops.
+    limit, and the job goes back into the queue, at most `requeues` times. On SIGTERM it stops at once; a job that makes
+    way for a more urgent one goes back into the queue, one that was cancelled does not.
     """
 
     config: Config
@@ -81,6 +81,8 @@ class ClusterJob:
         except SystemExit as end:
             if notice.given:
                 self._put_back()
+            elif slurm.preempted():
+                slurm.requeue()
             leave(end.code if isinstance(end.code, int) else 1)
 
     def _put_back(self) -> None:

@@ -209,6 +209,19 @@ def requeue() -> bool:
     return _asked(["scontrol", "requeue", job]).returncode == 0
 
 
+def preempted() -> bool:
+    """Whether the job that this process is has just lost its node to a more urgent one.
+
+    SLURM sends SIGTERM then, as to a job that is cancelled, and puts back only what still runs when the partition's
+    grace is over; so a job that ends before has to put itself back.
+    """
+    if "SLURM_JOB_ID" not in os.environ:
+        return False
+    shown = dict(re.findall(r"(\w+)=(\S+)", _asked(["scontrol", "show", "job", os.environ["SLURM_JOB_ID"]]).stdout))
+    since, began = shown.get("PreemptTime", "None"), shown.get("StartTime", "")
+    return shown.get("JobState") == "RUNNING" and since != "None" and since >= began  # not of an earlier attempt
+
+
 def restarts() -> int:
     """How often the job that this process is has been put back in the queue."""
     return int(os.environ.get("SLURM_RESTART_COUNT", "0"))

@@ -135,7 +135,8 @@ def _status(job: Job, run: RunSummary | None, tasks: Tasks, submitted: bool) -> 
     ending = told[1].state
     if ending.startswith("CANCELLED"):
         return RunStatus(job, run, "cancelled")
-    return RunStatus(job, run, "failed" if run is None or ending != "COMPLETED" else state, reason=ending)
+    by_itself = ending == "COMPLETED" or state == "preempted"  # it said how far it was, and left
+    return RunStatus(job, run, "failed" if run is None or not by_itself else state, reason=ending)
 
 
 def _explained(status: RunStatus, log: Path) -> RunStatus:

@@ -10,7 +10,7 @@ from eqntk_cli.files.lock import held
 from eqntk_cli.runs.cost import Cost
 from eqntk_cli.runs.record import Record, write_record
 from eqntk_cli.sweeps.cluster import Resources
-from eqntk_cli.sweeps.slurm import accounts, check_resources
+from eqntk_cli.sweeps.slurm import accounts, check_resources, preempted
 from tests.cli.console import TINY
 from tests.sweeps.fake_slurm import FakeSlurm
 
@@ -235,11 +235,32 @@ def test_after_the_queue_has_forgotten(eqntk, slurm, tmp_path):
 
 
 @pytest.mark.usefixtures("submitted")
-def test_after_the_queue_has_forgotten_the_accounts_know(eqntk, slurm):
+def test_after_the_queue_has_forgotten_the_accounts_know(eqntk, slurm, tmp_path):
     slurm.forget()
     slurm.account("101_[0-1%16]|CANCELLED by 0", "102|OUT_OF_MEMORY", "102|")
     assert states(eqntk) == {GCNN: "cancelled", AUGMENTED: "cancelled", NTK: "failed"}
     assert "OUT_OF_MEMORY" in eqntk("sweep", "--status", "mine").out
+    slurm.account("101_0|TIMEOUT", "101_1|TIMEOUT", "102|COMPLETED")
+    write_state(tmp_path / "mine" / GCNN, "preempted")
+    write_state(tmp_path / "mine" / AUGMENTED, "running")
+    assert states(eqntk) == {GCNN: "preempted", AUGMENTED: "failed", NTK: "failed"}
+
+
+@pytest.mark.parametrize(
+    ("said", "is_preempted"),
+    [
+        ("JobState=RUNNING Reason=None\n StartTime=2026-11-21T23:15:30\n PreemptTime=2026-11-21T23:19:23", True),
+        ("JobState=RUNNING Reason=None\n StartTime=2026-11-21T23:15:30\n PreemptTime=None", False),
+        ("JobState=CANCELLED\n StartTime=2026-11-21T23:15:30\n PreemptTime=2026-11-21T23:19:23", False),
+        ("JobState=RUNNING\n StartTime=2026-11-21T23:20:00\n PreemptTime=2026-11-21T23:19:23", False),  # the last time
+        ("slurm_load_jobs error: Invalid job id specified", False),
+    ],
+)
+def test_a_more_urgent_job_is_told_from_a_cancellation(slurm, monkeypatch, said, is_preempted):
+    slurm.shows(said)
+    assert not preempted()
+    monkeypatch.setenv("SLURM_JOB_ID", "25")
+    assert preempted() is is_preempted
 
 
 def test_tasks_that_never_began_are_one_line_of_the_accounts(slurm):

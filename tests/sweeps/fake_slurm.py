@@ -69,6 +69,11 @@ class FakeSlurm:
         (self.folder / "accounts").write_text("".join(f"{line}\n" for line in lines))
         self._program("sacct", SACCT)
 
+    def shows(self, said):
+        """What `scontrol show job` says, whichever job it is asked for."""
+        (self.folder / "shown").write_text(said)
+        self._program("scontrol", "cat shown\n")
+
     def refuse(self, answer):
         """Make sbatch refuse whatever it is asked."""
         (self.folder / "refusal").write_text(answer)

@@ -10,7 +10,10 @@ from functools import partial
 
 import pytest
 
-from eqntk_cli.errors import ClusterError
+from eqntk_cli.errors import ClusterError, StorageError
+from eqntk_cli.runs.contents import LOCK_FILE
+from eqntk_cli.runs.record import read_record
+from eqntk_cli.runs.store import open_predictions
 from eqntk_cli.sweeps.cluster import Resources
 from eqntk_cli.sweeps.slurm import accounts, cancel, check_resources, log_file, named, queue, submit
 from tests.cli.console import COMMAND, TINY, real
@@ -165,7 +168,62 @@ def test_cancelled_from_outside_the_command_ends_within_seconds(tmp_path):
         began = time.monotonic()
         cancel([job])
         out, err = command.communicate(timeout=60)
-    assert time.monotonic() - began < 60  # a look at the queue every few seconds, on a machine that is busy
+    assert time.monotonic() - began < 30  # of which SLURM takes five to end what is running
     assert command.returncode == 2
     assert "cancelled" in out
     assert "eqntk sweep --resume mine" in err
+
+
+LONGER = ("training.steps=2000", "model.members=32", "model.block_size=8", "cluster.timeout_min=30")
+
+
+def journal_of(folder):
+    """The job of the one array that was submitted for a sweep."""
+    return json.loads((folder / "slurm" / "submissions.json").read_text())["arrays"][-1]["job"]
+
+
+def members_done(run):
+    """Members on record; none before there is one."""
+    try:
+        return read_record(run).members_done
+    except StorageError:
+        return 0
+
+
+def process_of(run):
+    """The process that holds the lock of a run."""
+    return int((run / LOCK_FILE).read_text().split()[1])
+
+
+def wait_for_members(run, number):
+    """Wait until so many members are kept."""
+    end = time.monotonic() + 240
+    while members_done(run) < number:
+        assert time.monotonic() < end, f"{members_done(run)} of {number} members after 240 s"
+        time.sleep(0.2)
+
+
+@pytest.mark.slow
+def test_preempted_and_killed_and_resumed_has_the_bits_of_an_undisturbed_run(slurm, tmp_path):
+    """A more urgent job puts it back in the queue; SIGKILL ends it for good, and a resume goes on."""
+    words = ("sweep", *TINY, *LONGER, *ON_CLUSTER)
+    answer = real(*words, "--detach", "--out", "mine", folder=tmp_path)
+    assert answer.status == 0, answer.err
+    job, run = journal_of(tmp_path / "mine"), tmp_path / "mine" / "0"
+    wait_for_members(run, 8)
+    urgent = submit(jobs(1), Resources(partition="urgent", cpus_per_task=os.cpu_count()), "eqntk-test-urgent", tmp_path)
+    slurm.wait(urgent, "COMPLETED", seconds=120)
+    kept = members_done(run)
+    assert 8 <= kept < 32
+    wait_for_members(run, kept + 8)
+    assert slurm.state(job)["Restarts"] == "1"
+    os.kill(process_of(run), signal.SIGKILL)
+    slurm.wait(job, "FAILED", "COMPLETED", "CANCELLED")
+    shown = real("sweep", "--status", "mine", folder=tmp_path)
+    assert "0 of 1 runs are done" in shown.out
+    answer = real("sweep", "--resume", "mine", folder=tmp_path)
+    assert answer.status == 0, answer.err
+    assert journal_of(tmp_path / "mine") != job
+    assert real("train", *TINY, *LONGER[:-1], "--out", "alone", folder=tmp_path).status == 0
+    here, there = (open_predictions(folder).prediction.values for folder in (run, tmp_path / "alone"))
+    assert here.tobytes() == there.tobytes()
