@@ -40,7 +40,7 @@ def whole_file(path: Path, among_many: bool = False) -> Iterator[IO[bytes]]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            beside.replace(path)
+                beside.replace(path)  # under the lock, or another writer would clear it away
         finally:
             if beside.is_file():
                 beside.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,20 @@ def test_an_error_leaves_the_old_file(tmp_path):
         raise RuntimeError("bug")
     assert (tmp_path / "a").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_file_is_held_until_it_has_its_name(tmp_path, monkeypatch):
+    replace, seen = Path.replace, []
+
+    def watched(beside, target):
+        with beside.open("rb") as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        seen.append(target.name)
+        return replace(beside, target)
+
+    monkeypatch.setattr(Path, "replace", watched)
+    write_text(tmp_path / "a", "new")
+    assert seen == ["a"]
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
