@@ -14,7 +14,7 @@ from eqntk_cli.config.compose import compose
 from eqntk_cli.config.schema import Config
 from eqntk_cli.errors import ConfigError, StorageError
 from eqntk_cli.files.atomic import names_in
-from eqntk_cli.runs.contents import CONFIG_FILE, LOG_FILE, RECORD_FILE
+from eqntk_cli.runs.contents import CONFIG_FILE, LOCK_FILE, LOG_FILE, RECORD_FILE
 from eqntk_cli.runs.record import read_record
 from eqntk_cli.runs.store import open_predictions
 from eqntk_cli.sweeps.begin import checked, new_manifest, new_sweep_folder
@@ -179,7 +179,7 @@ def open_run(folder: str | Path) -> xarray.Dataset:
 
 def _holds_others(folder: Path) -> bool:
     """Whether there is something and no run; another task may be about to begin one there."""
-    beginning = {CONFIG_FILE, LOG_FILE}
+    beginning = {CONFIG_FILE, LOG_FILE} if (folder / LOCK_FILE).exists() else set()
     others = [name for name in names_in(folder) if not name.startswith(".") and name not in beginning]
     return bool(others) and not (folder / RECORD_FILE).exists()
 

@@ -65,6 +65,12 @@ def test_folders_of_something_else_are_refused(here):
     assert np.array_equal([file.name for file in here.iterdir()], ["notes.txt"])
 
 
+def test_settings_of_something_else_are_left_alone(here):
+    (here / "config.yaml").write_text("mine: 1")
+    with pytest.raises(StorageError, match="holds other files and no run"):
+        settings_of_run(here, [*NTK], None)
+
+
 def test_a_run_that_was_killed_before_its_record_is_begun_again(here):
     for name in (".lock", ".config.yaml.1.tmp", "config.yaml"):  # in this order they come
         (here / name).write_text("")
