@@ -86,7 +86,7 @@ class TileWork:
         rows, columns = count(self.x1), count(self.x2)
         across = min(parts, rows)
         down = min(math.ceil(parts / across), columns)
-        if parts > rows * columns:
+        if parts >= 2 * rows * columns:  # single pairs were tried
             raise DeviceMemoryError("one pair of samples does not fit in the memory of the device; free some of it.")
         sides = (_part(self.x1, 0, across), _part(self.x2, 0, down))
         try:

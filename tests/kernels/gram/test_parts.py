@@ -91,6 +91,22 @@ def test_tiles_on_the_disk_keep_their_grid(begun, short_of_memory, tmp_path):
     assert report.notes == (said[-1],)
 
 
+@pytest.mark.parametrize("count", [3, 5, 6])
+def test_single_pairs_are_tried_before_giving_up(monkeypatch, count):
+    start = TileProgram.start
+
+    def one_pair_at_a_time(runner, pairs):
+        if pairs[0][0].shape[0] * pairs[0][1].shape[0] > 1:
+            raise EXHAUSTED
+        return start(runner, pairs)
+
+    x = samples(count)
+    want = gram(ToyKernel(), x, engine=Engine(memory=ONE_TILE))
+    monkeypatch.setattr(TileProgram, "start", one_pair_at_a_time)
+    got = gram(ToyKernel(), x, engine=Engine(memory=ONE_TILE, say=str))
+    np.testing.assert_allclose(got.ntk, want.ntk, rtol=1e-7)
+
+
 def test_not_even_one_pair(monkeypatch):
     def start(*_):
         raise EXHAUSTED
