@@ -53,17 +53,13 @@ def listed(parts: Sequence["Batch"], costs: "Costs", made: Mapping[str, int]) ->
         for job, config in part.runs:
             tasks = config.model.shards
             lines.append(f"  {_line(job, tasks)}")
-            cost, members = costs.get(job.folder), _members_of_a_task(config, made.get(job.folder, 0))
-            lines += [f"    {said}" for said in _taken(cost, members, tasks, part.resources)]
+            cost, missing = costs.get(job.folder), config.model.members - made.get(job.folder, 0)
+            lines += [f"    {said}" for said in _taken(cost, missing, tasks, part.resources)]
     return lines + (_summed(parts, costs, made) if costs else [])
 
 
 def _line(job: "Job", tasks: int = 1) -> str:
     return f"{job.folder}{f' ({tasks} tasks)' if tasks > 1 else ''}: {' '.join(job.overrides)}"
-
-
-def _members_of_a_task(config: "Config", made: int) -> int:
-    return -(-(config.model.members - made) // config.model.shards)
 
 
 def _measured(parts: Sequence["Batch"]) -> "dict[str, Cost | str]":
@@ -85,7 +81,7 @@ def _measured(parts: Sequence["Batch"]) -> "dict[str, Cost | str]":
     return costs
 
 
-def _taken(cost: "Cost | str | None", members: int, tasks: int, resources: "Resources") -> list[str]:
+def _taken(cost: "Cost | str | None", missing: int, tasks: int, resources: "Resources") -> list[str]:
     """Lines on a run: what each of its tasks takes, and where what it asks for will not do."""
     from eqntk_cli.sweeps.estimate import expected, shortfalls
 
@@ -94,8 +90,12 @@ def _taken(cost: "Cost | str | None", members: int, tasks: int, resources: "Reso
     if isinstance(cost, str):
         return [f"not measured: {cost}"]
     each = "" if tasks == 1 else "each task "
-    cost = cost.shared(tasks)
-    return [each + expected(cost, members), *(f"note: {said}" for said in shortfalls(cost, members, resources))]
+    cost, members = cost.shared(tasks), cost.of_a_task(missing, tasks)
+    notes = shortfalls(cost, members, resources)
+    if cost.program and cost.blocks(missing) < tasks:
+        size = max(cost.block, cost.members)
+        notes.append(f"members are trained {size} at a time; more than {cost.blocks(missing)} tasks would only wait")
+    return [each + expected(cost, members), *(f"note: {said}" for said in notes)]
 
 
 def _summed(parts: Sequence["Batch"], costs: "Costs", made: Mapping[str, int]) -> list[str]:
@@ -109,8 +109,8 @@ def _summed(parts: Sequence["Batch"], costs: "Costs", made: Mapping[str, int]) -
         for job, config in part.runs:
             cost = costs[job.folder]
             if isinstance(cost, Cost):
-                members, tasks = _members_of_a_task(config, made.get(job.folder, 0)), config.model.shards
-                seconds += tasks * cost.shared(tasks).seconds(members)
+                missing, tasks = config.model.members - made.get(job.folder, 0), config.model.shards
+                seconds += tasks * cost.shared(tasks).seconds(cost.of_a_task(missing, tasks))
                 storage += cost.storage
                 devices.add(_measured_on(cost, part.resources))
             whole = whole and isinstance(cost, Cost) and cost.whole

@@ -41,6 +41,14 @@ class Cost:
         """Of one of several tasks that share a run: each prepares alike, members and tiles are divided."""
         return self if self.program else replace(self, kernels=self.kernels / tasks)
 
+    def blocks(self, members: int) -> int:
+        """What several tasks share so many members in: whole programs, kept together."""
+        return -(-members // max(self.block, self.members))
+
+    def of_a_task(self, members: int, tasks: int) -> int:
+        """The most members that one of several tasks makes."""
+        return min(members, -(-self.blocks(members) // tasks) * max(self.block, self.members))
+
     @property
     def begin(self) -> float:
         """Seconds of a job before the first member is trained."""

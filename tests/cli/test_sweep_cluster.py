@@ -146,6 +146,13 @@ def test_a_dry_run_divides_a_run_among_its_tasks(eqntk, probes):
     assert len(probes) == 3
 
 
+def test_a_dry_run_names_tasks_that_have_nothing_to_do(eqntk, probes):
+    answer = eqntk(*SWEEP, "model.members=12", "model.shards=4", "--dry-run")
+    assert answer.out.count("    each task about 1 min 10 s") == 2  # four members
+    assert answer.out.count("    note: members are trained 4 at a time; more than 3 tasks would only wait") == 2
+    assert len(probes) == 3
+
+
 def test_a_dry_run_says_what_it_could_not_measure_like_a_node(eqntk, probes):
     answer = eqntk(*SWEEP, "--dry-run", "cluster.cpus_per_task=4096", "cluster.gpus_per_node=1")
     assert "(4096 are asked for), without the GPU that is asked for, of this machine" in answer.out

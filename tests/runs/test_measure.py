@@ -5,6 +5,7 @@ import time
 import pytest
 
 from eqntk_cli.config.compose import compose
+from eqntk_cli.data.registry import load_data
 from eqntk_cli.runs import measure
 from eqntk_cli.runs.execute import execute
 from eqntk_cli.sweeps.estimate import expected
@@ -56,6 +57,15 @@ def test_a_tiny_run_is_seen_as_a_whole(costs):
         assert 2**27 < cost.memory < 2**33
         assert (cost.program > 0) == (model != "ntk")
     assert costs["augmented_ensemble"].block == 4  # of so few members
+
+
+def test_the_stability_limit_is_counted_where_the_step_is_a_number(monkeypatch):
+    monkeypatch.setattr(measure, "WATCHED", 0.0)
+    words = ("model=augmented_ensemble", "training.step_size=0.1", "dataset.n_train=120")
+    config = settings(*words)
+    kernels = measure._kernels(config, load_data(config.dataset, config.architecture))
+    assert not kernels.whole
+    assert kernels.missing_bytes > 0
 
 
 def test_large_matrices_are_not_waited_for(monkeypatch):

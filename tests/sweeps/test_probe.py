@@ -30,6 +30,12 @@ def test_time_grows_by_whole_programs():
     )
 
 
+def test_tasks_share_whole_blocks():
+    assert [COST.of_a_task(members, 4) for members in (8, 16, 32, 64, 80)] == [8, 16, 16, 16, 32]
+    assert COST.blocks(33) == 3
+    assert replace(COST, block=2).of_a_task(32, 8) == 8  # a block of fewer takes a whole program
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
