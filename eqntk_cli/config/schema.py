@@ -155,7 +155,7 @@ class ModelConfig:
     width: int = 256  # channels of every hidden layer
     members: int = 16  # networks in the ensemble
     block_size: Any = "auto"  # members written together, or auto
-    shards: int = 1  # tasks that share the run folder: jobs of a cluster, or processes; no bit depends on it
+    shards: int = 1  # tasks that share the run folder: jobs of a cluster, or processes; no bit depends on their number
     antithetic: Any = "auto"  # members 2k and 2k+1 differ in the sign of the read-out only; auto: unless centred
     augmentation: str = "orbit"  # augmented_ensemble: copies that a member is trained on
     haar_samples: int = 4  # augmentation=haar: rotations per training sample

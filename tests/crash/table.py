@@ -46,7 +46,9 @@ def _page(journal: Journal, version: str) -> str:
         f"program with digest {version}; {len(journal.bad)} did not end as they should. Made by `make crash`; every "
         "moment is in crash.csv. A trial may kill the resuming process, too, or fill its disk, and ends with a process "
         "that is left alone; all that the command promises is then compared byte by byte with a command that was "
-        "never killed.",
+        "never killed. For most trials numbers that were computed before (members, tiles, figures) are handed out "
+        "again and all files are written for real: what is tried is what is on the disk. Every tenth trial goes on in "
+        "a new interpreter, which computes everything anew.",
         "",
         "| command | trials | kills | points | before | torn | after | between | full disk | same bits |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",

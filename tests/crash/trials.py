@@ -19,7 +19,7 @@ from tests.crash.studies import Study, Words
 
 Work = Callable[[Words], Callable[[], int]]
 SAME = "same"
-_EXECUTED = 40  # every so many trials go on in a new interpreter, by the installed command
+_EXECUTED = 10  # every so many trials go on in a new interpreter, which computes everything anew
 
 
 @dataclass
