@@ -49,7 +49,7 @@ class EnsembleRun:
         """
         session, pause = self._session, _PAUSES[0]
         total = None if session.access.shared else _total(session, self._store)
-        while missing := session.record.missing_blocks():
+        while session.record.state == "running" and (missing := session.record.missing_blocks()):
             claimed = self._claimed(missing)
             if claimed is None:
                 first = f"members {missing[0][0]}-{missing[0][1] - 1}"

@@ -209,7 +209,8 @@ def _run(session: Session, load: Load, build: Build | None, opening: ExitStack) 
     while session.record.state == "running":
         work.compute()
         with session.turn():
-            if session.record.state == "running":
+            # the one that had the turn before may have found a block damaged
+            if session.record.state == "running" and not session.record.missing_blocks():
                 _conclude(session, work)
     if not session.concluded:
         session.say(f"done by another task: {session.folder}")
