@@ -82,8 +82,10 @@ def on_this_machine(folder: Path, record: Record) -> Record:
     return replace(record, devices=here, git_commit=commit, notes=merged(record.notes, tuple(lines)))
 
 
-def beside_others(record: Record) -> Record:
-    """The record of a run on which several tasks are at work, with the devices of this one among theirs."""
+def beside_others(folder: Path, record: Record, at_work: bool) -> Record:
+    """The record of a run that tasks share, with the devices of this one among theirs; others may be `at_work`."""
+    if not at_work and _done(record, folder) is None:
+        return on_this_machine(folder, record)  # nothing was computed with those before
     others, commit = [device for device in devices() if device not in record.devices], provenance.git_commit()
     differing = [(", ".join(others), ", ".join(record.devices))] if others else []
     differing += [(f"commit {commit}", f"commit {record.git_commit}")] if commit != record.git_commit else []

@@ -13,6 +13,7 @@ from eqntk_cli.models.base import EnsembleModel
 from eqntk_cli.progress import Bar
 from eqntk_cli.runs.entries import Entry, drop_entry
 from eqntk_cli.runs.integrity import damaged_blocks
+from eqntk_cli.runs.interrupts import good_moment
 from eqntk_cli.runs.metrics import Row, by_step, metric_rows, write_metrics
 from eqntk_cli.runs.metrics_file import headline
 from eqntk_cli.runs.points import evaluation_points
@@ -46,6 +47,7 @@ class EnsembleRun:
         Raises:
             NumericalError: the training diverges; blocks computed before are kept.
             StorageError: the disk is full; blocks computed before are kept.
+            SystemExit: the run was asked to end when a block is finished, or while it waits.
         """
         session, pause = self._session, _PAUSES[0]
         total = None if session.access.shared else _total(session, self._store)
@@ -57,6 +59,7 @@ class EnsembleRun:
                 time.sleep(pause)
                 pause = min(2 * pause, _PAUSES[1])
                 session.look()
+                good_moment()
                 continue
             (start, stop), right = claimed
             with right:
@@ -183,13 +186,14 @@ def _run_block(
             reserve.release()
             seconds = time.monotonic() - began
             block = Block(start, stop, store.write_block(start, values), seconds, model.layout)
+            session.look()
+            if any(other.layout not in (None, block.layout) for other in session.record.blocks_done):
+                session.note(  # before the block counts, for then the run may be ended
+                    f"members {start}-{stop - 1} were trained with another layout of the work ({block.layout}): alike "
+                    "to the others up to rounding"
+                )
             session.keep(Entry(block, error))
     record = session.record
-    if any(other.layout not in (None, block.layout) for other in record.blocks_done):
-        session.note(
-            f"members {start}-{stop - 1} were trained with another layout of the work ({block.layout}): alike to the "
-            "others up to rounding"
-        )
     session.log.info("members %d-%d in %.1f s, sha256 %s", start, stop - 1, block.seconds, block.sha256)
     rate = record.member_steps_per_second
     session.tracker.log({"members_done": record.members_done, "progress/member_steps_per_second": rate})

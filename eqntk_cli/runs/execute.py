@@ -16,7 +16,7 @@ from eqntk_cli.architectures.checks import check
 from eqntk_cli.config.checks import is_antithetic
 from eqntk_cli.config.schema import Config
 from eqntk_cli.data.bundle import DataBundle
-from eqntk_cli.errors import ConfigError, DataError, StorageError
+from eqntk_cli.errors import ConfigError, DataError, HeldError, StorageError
 from eqntk_cli.files.atomic import make_folder
 from eqntk_cli.models.base import EnsembleModel, KernelModel
 from eqntk_cli.models.grams import Grams
@@ -65,15 +65,24 @@ def execute(config: Config, folder: Path, load: Load | None = None, build: Build
     check(config)
     before = set(folder.iterdir()) if folder.is_dir() else None
     make_folder(folder)
+    try:
+        _execute(config, folder, load or load_data, build, before)
+    except HeldError:  # the last task of a run that is done may be clearing up
+        done = (folder / RECORD_FILE).exists() and read_record(folder).state == "done"
+        if config.model.shards == 1 or not done or _begun(config, folder).state != "done":
+            raise
+    return folder
+
+
+def _execute(config: Config, folder: Path, load: Load, build: Build | None, before: set[Path] | None) -> None:
     with access(folder, config.model.shards) as here:
         new = not (folder / RECORD_FILE).exists()
         try:
-            _run_or_go_on(config, folder, load or load_data, build, here)
+            _run_or_go_on(config, folder, load, build, here)
         except (ConfigError, DataError, StorageError):
             if new and not _keeps_something(folder) and here.last():
                 _restore(folder, before)
             raise
-    return folder
 
 
 def _run_or_go_on(config: Config, folder: Path, load: Load, build: Build | None, here: Access) -> None:
@@ -90,7 +99,7 @@ def _run_or_go_on(config: Config, folder: Path, load: Load, build: Build | None,
 
 def _keeps_something(folder: Path) -> bool:
     begun = (folder / RECORD_FILE).exists()
-    return (folder / KERNELS).exists() or (begun and bool(read_record(folder).blocks_done))
+    return (folder / KERNELS).exists() or (begun and bool(with_entries(folder, read_record(folder)).blocks_done))
 
 
 def _restore(folder: Path, before: set[Path] | None) -> None:
@@ -120,6 +129,25 @@ def _begin(config: Config, folder: Path, here: Access) -> Record:
         record = replace(_new_record(config), plan=plan, config_fingerprint=config_fingerprint(folder))
         write_record(folder, record)
         return record
+    record = _begun(config, folder)
+    if record.state == "done":
+        return record
+    if config_edited(folder, record):
+        raise StorageError(f"{folder / CONFIG_FILE} was edited after the run began; restore it, or start a new run.")
+    at_work = record.state == "running"  # else the last one to leave has said so
+    record = with_entries(folder, record)  # of tasks that were killed
+    require_same_versions(folder, record)
+    changes = {"versions": provenance.versions(), "host": provenance.host(), "error": None, "stopped": None}
+    record = record.moved_to("running", **changes)
+    if not here.shared:
+        return on_this_machine(folder, record)
+    record = beside_others(folder, record, at_work)
+    write_record(folder, record)  # the others read it there
+    return record
+
+
+def _begun(config: Config, folder: Path) -> Record:
+    """The record of a run that was begun with `config`; a run that is done is intact."""
     record = read_record(folder)
     if record.plan is not None:
         require_plan_unchanged(folder, record.plan)
@@ -129,17 +157,6 @@ def _begin(config: Config, folder: Path, here: Access) -> Record:
             raise ConfigError(f"{folder} was begun with other settings ({changed}); use those, or start a new run.")
     if record.state == "done":
         require_intact(folder, record)
-        return record
-    if config_edited(folder, record):
-        raise StorageError(f"{folder / CONFIG_FILE} was edited after the run began; restore it, or start a new run.")
-    record = with_entries(folder, record)  # of tasks that were killed
-    require_same_versions(folder, record)
-    changes = {"versions": provenance.versions(), "host": provenance.host(), "error": None, "stopped": None}
-    record = record.moved_to("running", **changes)
-    if not here.shared:
-        return on_this_machine(folder, record)
-    record = beside_others(record)
-    write_record(folder, record)  # the others read it there
     return record
 
 

@@ -26,6 +26,8 @@ from eqntk_cli.runs.record import Record, write_record
 from eqntk_cli.runs.store import clear_store
 from eqntk_cli.runs.tracking import NullTracker, Tracker, track_run
 
+_PATIENCE = 30.0  # seconds that a note waits for the turn; whoever has it longer may be waiting for this process
+
 
 class Session:
     """What the parts of a run share. Leaving it settles the state of the record.
@@ -116,6 +118,10 @@ class Session:
         """Keep a sentence for the reader of the results, and say it now."""
         if line not in self.record.notes:
             self.record = replace(self.record, notes=[*self.record.notes, line])
+            if self.access.shared:  # another task may end the run
+                with self.turn(_PATIENCE) as mine:  # the record as it is now, with the note
+                    if mine and self.record.state == "running":
+                        self.save(self.record)
         self.say(line)
 
     def say(self, line: str) -> None:
