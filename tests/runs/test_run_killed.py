@@ -7,6 +7,7 @@ import pytest
 from fake_runs import FakeEnsemble, config, load
 
 from eqntk_cli.config.schema import ModelConfig
+from eqntk_cli.errors import UserError
 from eqntk_cli.runs import execute as module
 from eqntk_cli.runs.execute import execute, resume
 from eqntk_cli.runs.grow import grow
@@ -26,11 +27,14 @@ def work(words):
     """What stands for a command line: the numbers of a network cost nothing here."""
 
     def call():
-        if words[0] == "train":
-            execute(made_for(int(words[1])), RUN, load, FakeEnsemble)
-        else:
-            grow(RUN, int(words[1]), load)
-            resume(RUN, load, FakeEnsemble)
+        try:
+            if words[0] == "train":
+                execute(made_for(int(words[1])), RUN, load, FakeEnsemble)
+            else:
+                grow(RUN, int(words[1]), load)
+                resume(RUN, load, FakeEnsemble)
+        except UserError:
+            return 2  # as the command line ends
         return 0
 
     return call
