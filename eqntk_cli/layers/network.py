@@ -43,7 +43,7 @@ class Network(Protocol):
     def apply(self, params: Params, x: Samples) -> Float[Array, "sample output"]:
         """The finite network."""
 
-    def signed(self, params: Params, sign: Array) -> Params:
+    def signed(self, params: Params, sign: Float[Array, ""]) -> Params:
         """The parameters with weights and bias of the read-out times `sign` (a number); the output is then sign * f."""
 
 
@@ -89,7 +89,7 @@ class Sequential:
         output: Array = self._module.apply({"params": params}, self.domain.sites(x))  # type: ignore[assignment]
         return output[:, 0, :]
 
-    def signed(self, params: Params, sign: Array) -> Params:
+    def signed(self, params: Params, sign: Float[Array, ""]) -> Params:
         """The parameters with weights and bias of the read-out (the last layer that has any) times `sign`."""
         readout = [name for name in map(_NAME.format, range(len(self.layers))) if name in params][-1]
         return params | {readout: jax.tree.map(lambda leaf: leaf * sign.astype(leaf.dtype), params[readout])}
@@ -142,6 +142,6 @@ class SumOverAtoms:
             outputs = self.atom.apply(params, flat).reshape(*signals.shape[:2], -1)
         return jnp.einsum("ma,mao->mo", mask.astype(outputs.dtype), outputs)
 
-    def signed(self, params: Params, sign: Array) -> Params:
+    def signed(self, params: Params, sign: Float[Array, ""]) -> Params:
         """The parameters with the read-out of every atom's network times `sign` (a number)."""
         return self.atom.signed(params, sign)

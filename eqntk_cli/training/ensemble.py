@@ -90,7 +90,7 @@ class EnsembleTrainer:
     def _initial(self) -> Callable[[Array, Array], Params]:
         return jax.jit(jax.vmap(self._drawn))
 
-    def _drawn(self, key: Array, sign: Array) -> Params:
+    def _drawn(self, key: Array, sign: Float[Array, ""]) -> Params:
         return self.network.signed(self.network.init(key, take(self.train_x, slice(0, 1))), sign)
 
     @cached_property
