@@ -1,5 +1,6 @@
 """A small data set and models made of numpy alone, and a program that runs them in a folder until it is stopped."""
 
+import csv
 import sys
 import time
 from dataclasses import dataclass
@@ -121,6 +122,11 @@ class FakeKernel:
         on_progress(0.5)
         mean = np.full((2, 3, 9, 2), self.value)
         return KernelPrediction(("group", "plain"), mean, np.ones((2, 3, 9, 9)), {"condition_number": 7.0}, 0.25)
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    """The table of metrics of a run."""
+    return list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
 
 
 def stop_here(place: str) -> None:

@@ -3,77 +3,19 @@
 import random
 import signal
 import time
-from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from fake_runs import BLOCK, MEMBERS, FakeEnsemble, config, load
-from tasks import Tasks, computed
+from shared_run import BLOCKS, assert_same, computed_yet, shared
+from tasks import computed
 
 from eqntk_cli.config.schema import ModelConfig
-from eqntk_cli.errors import ConfigError, StorageError
-from eqntk_cli.files import lock
-from eqntk_cli.files.atomic import names_in
-from eqntk_cli.files.lock import holder
-from eqntk_cli.runs import access, ensemble
-from eqntk_cli.runs.contents import LOCK_FILE, SHARED, STORE
-from eqntk_cli.runs.entries import claim
+from eqntk_cli.runs.contents import SHARED, STORE
 from eqntk_cli.runs.execute import execute, resume
 from eqntk_cli.runs.grow import grow
 from eqntk_cli.runs.listing import summary
-from eqntk_cli.runs.plan import settings_digest
 from eqntk_cli.runs.record import read_record
-
-BLOCKS = [0, 1, 2, 3]  # of seven members, two in a block
-SAME = (
-    "blocks",
-    "members",
-    "members_done",
-    "invariance_error",
-    "step_size",
-    "stability_limit",
-    "record_steps",
-    "notes",
-)
-
-
-@pytest.fixture(scope="module")
-def tasks():
-    program = Tasks()
-    yield program
-    program.close()
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return execute(config(), tmp_path_factory.mktemp("whole"), load, FakeEnsemble)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "run"
-
-
-def shared(shards=2, **changes):
-    settings = config(**changes)
-    return replace(settings, model=replace(settings.model, shards=shards))
-
-
-def assert_same(folder, whole):
-    """Every number of the run is that of the run of one process, and nothing else is left."""
-    ours, theirs = read_record(folder), read_record(whole)
-    assert ours.state == theirs.state == "done"
-    assert {name: getattr(ours, name) for name in SAME} == {name: getattr(theirs, name) for name in SAME}
-    assert [block.sha256 for block in ours.blocks_done] == [block.sha256 for block in theirs.blocks_done]
-    assert ours.files == theirs.files
-    files = sorted(path.relative_to(whole) for path in (whole / STORE).rglob("*") if path.is_file())
-    assert len(files) > 10
-    assert files == sorted(path.relative_to(folder) for path in (folder / STORE).rglob("*") if path.is_file())
-    for name in [*files, "metrics.csv"]:
-        assert (folder / name).read_bytes() == (whole / name).read_bytes()
-    names = names_in(folder) - {".lock", ".turn", f".{STORE}.tmp"}
-    assert names == {"config.yaml", "record.json", "metrics.csv", "eqntk.log", STORE}
 
 
 def test_four_tasks_train_every_member_once(tasks, folder, whole):
@@ -193,36 +135,6 @@ def test_a_damaged_block_is_found_in_the_end_whoever_wrote_it(folder, whole):
     assert [block.sha256 for block in record.blocks_done] == [block.sha256 for block in read_record(whole).blocks_done]
 
 
-def test_who_has_other_settings_is_refused(tasks, folder, whole):
-    working = tasks.start(folder, pause=0.2)
-    while not computed_yet(folder):
-        time.sleep(0.01)
-    with pytest.raises(ConfigError, match="seed was 5 and is now 6"):
-        execute(shared(seed=6), folder, load, FakeEnsemble)
-    assert summary(folder).state == "running"
-    assert tasks.wait(working) == 0
-    assert_same(folder, whole)
-
-
-def test_a_run_is_shared_by_all_or_by_none(tasks, folder, whole, monkeypatch):
-    monkeypatch.setattr(access, "_LEAVING", 0.1)
-    working = tasks.start(folder, pause=0.2)
-    while not computed_yet(folder):
-        time.sleep(0.01)
-    assert holder(folder / LOCK_FILE).startswith(f"process {working} on")
-    assert summary(folder).state == "running"
-    for refused in (lambda: execute(config(), folder, load, FakeEnsemble), lambda: grow(folder, 9, load)):
-        with pytest.raises(StorageError, match=f"being written by process {working} on"):
-            refused()
-    assert grow(folder, MEMBERS, load) == folder  # what every task is told that goes on with a grown run
-    assert tasks.wait(working) == 0
-    assert_same(folder, whole)
-
-
-def computed_yet(folder):
-    return (folder.parent / "computed").exists() and computed(folder)
-
-
 def test_the_last_one_to_leave_says_what_became_of_the_run(tasks, folder, whole):
     first, second = (tasks.start(folder, pause=0.4) for _ in range(2))
     while len(computed_yet(folder) or ()) < 2:
@@ -255,49 +167,6 @@ def test_a_shared_run_is_grown(tasks, folder, tmp_path):
     for name in sorted(path.relative_to(other) for path in (other / STORE).rglob("*") if path.is_file()):
         assert (folder / name).read_bytes() == (other / name).read_bytes()
     assert (folder / "metrics.csv").read_bytes() == (other / "metrics.csv").read_bytes()
-
-
-def test_members_of_one_chunk_are_trained_by_one_task_at_a_time(folder, monkeypatch):
-    """Two blocks of a run that was grown lie in one chunk, which is replaced as a whole."""
-
-    def stop(number):
-        if number == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        execute(shared(), folder, load, lambda *given: FakeEnsemble(*given, hook=stop))
-    grow(folder, 8, load)
-    assert read_record(folder).missing_blocks() == [(6, 7), (7, 8)]
-    held_by_another, seen = claim(folder, 3), []
-
-    def waits(_):
-        seen.append("waits")
-        held_by_another.close()
-
-    monkeypatch.setattr(ensemble, "time", SimpleNamespace(sleep=waits, monotonic=time.monotonic))
-    resume(folder, load, lambda *given: FakeEnsemble(*given, hook=seen.append))
-    assert seen == ["waits", 3, 3]
-
-
-def test_a_file_system_without_locks_is_refused(folder, monkeypatch):
-    def unsupported(*_):
-        raise OSError(lock.errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(lock.fcntl, "flock", unsupported)
-    with pytest.raises(StorageError, match=r"model.shards=2 is not possible: .* knows no locks"):
-        execute(shared(), folder, load, FakeEnsemble)
-    execute(config(), folder, load, FakeEnsemble)  # alone it goes as before
-
-
-@pytest.mark.parametrize("shards", [0, -1, 1001])
-def test_impossible_numbers_of_shards(shards):
-    with pytest.raises(ConfigError, match=rf"model.shards={shards} is not possible; expected a whole number from 1"):
-        ModelConfig("gcnn_ensemble", shards=shards)
-
-
-def test_the_number_of_tasks_is_no_setting_of_the_result():
-    """Plans that were made before there was such a key hold, and runs may change it between two attempts."""
-    assert settings_digest(config()) == settings_digest(shared(4))
 
 
 def test_a_run_goes_on_with_another_number_of_tasks(tasks, folder, whole):
