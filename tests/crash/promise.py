@@ -100,6 +100,7 @@ def _renamed(data: bytes, names: dict[str, str]) -> str:
 def _without_times(text: str) -> str:
     """A page without the moments and the plan's digest that it quotes."""
     text = re.sub(r"in [\d.,]+ s;", "in SECONDS;", text)
+    text = re.sub(r"(<dt>(?:Seconds|Peak memory, GiB)</dt>\s*<dd>)[^<]*", r"\1COST", text)  # of the runs
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[-+.:\d]*", "TIME", text)
     return re.sub(r"\b[0-9a-f]{12,64}\b", "DIGEST", text)
 
