@@ -1,4 +1,4 @@
-"""Pages that are made and not written: commands, settings, recipes and clusters, and the figures of measured studies.
+"""Pages that are made and not written: commands, settings and recipes, and the figures of measured studies.
 
 mkdocs calls `on_files` when it has collected the pages; the tests call the functions that make them.
 """
@@ -37,7 +37,6 @@ def on_files(files: Any, config: Any) -> Any:
         "reference/commands.md": commands_page(),
         "reference/settings.md": settings_page(),
         "guide/extend.md": extend_page(),
-        "guide/clusters.md": clusters_page(),
     }
     for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
@@ -115,15 +114,6 @@ def extend_page() -> str:
         "package, write what stands in the blocks where their first line says, and use what was added.\n\n"
         + text[start:]
     )
-
-
-def clusters_page() -> str:
-    """The section of the README about clusters."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = re.search(r"^## From laptop to cluster.*?(?=^## )", text, re.MULTILINE | re.DOTALL)
-    assert section is not None, "README.md has lost its section about clusters"
-    title, _, body = section.group().removeprefix("## ").partition("\n")
-    return f"# {title}\n{body}"
 
 
 def _command(path: str, command: Any, level: int) -> list[str]:

@@ -20,7 +20,6 @@ MADE = {
     "reference/commands.md": generate.commands_page,
     "reference/settings.md": generate.settings_page,
     "guide/extend.md": generate.extend_page,
-    "guide/clusters.md": generate.clusters_page,
 }
 _WITH_SETTINGS = {"train", "sweep", "convergence", "kernel"}
 
