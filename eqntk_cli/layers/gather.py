@@ -26,6 +26,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from eqntk_cli.domains.support import Support
+from eqntk_cli.layers.product import weight_gradient
 
 _CHANNELS = 16  # from so many on, rows are long enough for two stages
 _COPIES = 64  # of two stages at most: each is an instruction of the compiled program
@@ -109,9 +110,7 @@ def _forward(gather: Gather, x: Array, weight: Array) -> tuple[Array, tuple[Arra
 
 def _backward(gather: Gather, kept: tuple[Array, Array], rows: Array) -> tuple[Array, Array]:
     patches, weight = kept
-    # features x reads is the quick order of this product on CPUs; without the barrier it is turned round again
-    gradient = jax.lax.optimization_barrier(rows.reshape(-1, rows.shape[-1]).T @ patches).T
-    return gather.transposed(rows, weight), gradient
+    return gather.transposed(rows, weight), weight_gradient(patches, rows.reshape(-1, rows.shape[-1]))
 
 
 gathered_product.defvjp(_forward, _backward)

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 from eqntk_cli.domains.support import Support
 from eqntk_cli.layers.base import Layer
 from eqntk_cli.layers.gather import forms, gathered_product, turned_product
+from eqntk_cli.layers.product import product
 from eqntk_cli.recursion.state import State
 
 
@@ -61,7 +62,8 @@ class Linear(Layer):
         """The weighted sums over the taps; where every site is read once and in order there is nothing to gather."""
         table = self.support.table
         if table.size == x.shape[1] and (table.ravel() == np.arange(table.size)).all():
-            return x.reshape(x.shape[0], len(table), -1) @ weight
+            rows = x.reshape(x.shape[0] * len(table), -1)
+            return product(rows, weight).reshape(x.shape[0], len(table), -1)
         gather, turned = forms(self.support, x.shape[1])
         if turned is not None and turned.smaller(x.shape[0], self.features):
             return turned_product(turned, x, weight)
