@@ -248,8 +248,9 @@ def _options(resources: Resources) -> dict[str, object]:
 
 
 def _set_up(resources: Resources) -> list[str]:
-    """Shell lines before the run."""
-    lines = list(resources.setup or [])
+    """Shell lines before the run; threads as many as cores, also where the cluster does not bind jobs to theirs."""
+    lines, cores = list(resources.setup or []), resources.cpus_per_task
+    lines.append(f'export OMP_NUM_THREADS="${{OMP_NUM_THREADS:-{cores}}}" PJRT_NPROC="${{PJRT_NPROC:-{cores}}}"')
     if resources.memory_fraction is not None:
         lines.append(f"export XLA_PYTHON_CLIENT_MEM_FRACTION={resources.memory_fraction}")
     if resources.deterministic:

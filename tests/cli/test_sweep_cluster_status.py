@@ -22,6 +22,17 @@ def test_the_table_follows_queue_and_records(eqntk, slurm, tmp_path):
 
 
 @pytest.mark.usefixtures("submitted")
+def test_runs_on_different_kinds_of_devices_are_named(eqntk, tmp_path):
+    """Two devices of one kind are no reason to say so."""
+    write_state(tmp_path / "mine" / GCNN, "done", devices=["gpu:0 NVIDIA A100", "gpu:1 NVIDIA A100"])
+    write_state(tmp_path / "mine" / AUGMENTED, "done", devices=["gpu:0 NVIDIA A100"])
+    assert "different devices" not in eqntk("sweep", "--status", "mine").out
+    write_state(tmp_path / "mine" / NTK, "done", devices=["gpu:0 NVIDIA H200"])
+    said = "runs on different devices are alike up to rounding only: NVIDIA A100, NVIDIA H200"
+    assert said in eqntk("sweep", "--status", "mine").out.splitlines()
+
+
+@pytest.mark.usefixtures("submitted")
 def test_after_the_queue_has_forgotten(eqntk, slurm, tmp_path):
     slurm.forget()
     write_state(tmp_path / "mine" / GCNN, "failed", error="training diverged")

@@ -1,6 +1,9 @@
 """Submitting a sweep to a cluster, as far as no node is needed; `tests/sweeps/test_slurm.py` has the real thing."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -37,6 +40,25 @@ def test_the_script_asks_for_what_the_cluster_file_says(eqntk, slurm):
         assert line in lines
     assert any("xla_gpu_deterministic_ops=true" in line for line in lines)
     assert not any(line.startswith(("#SBATCH --partition", "#SBATCH --gpus")) for line in lines)
+
+
+def test_jax_takes_what_the_script_says(eqntk, slurm):
+    """A flag that XLA does not know ends a process as soon as jax looks for devices."""
+    assert eqntk(*SWEEP, "cluster.memory_fraction=0.5", "cluster.deterministic=true").status == 0
+    lines = [line for line in slurm.script.splitlines() if line.startswith("export")]
+    shell = "\n".join([*lines, f"{sys.executable} -c 'import jax; print(jax.devices())'"])
+    bare = {"PATH": os.environ["PATH"], "JAX_PLATFORMS": "cpu"}
+    answer = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=False, env=bare)
+    assert (answer.returncode, answer.stdout) == (0, "[CpuDevice(id=0)]\n"), answer.stderr
+
+
+def test_a_job_computes_with_the_cores_that_it_asks_for_where_the_cluster_does_not_bind_it_to_them(eqntk, slurm):
+    """Else jobs on one node keep each other waiting, and linear algebra rounds by the size of the node."""
+    assert eqntk(*SWEEP, "cluster.cpus_per_task=3", "cluster.setup=[export OMP_NUM_THREADS=1]").status == 0
+    lines = slurm.script.splitlines()
+    shell = "\n".join([*(line for line in lines if line.startswith("export")), "echo $OMP_NUM_THREADS $PJRT_NPROC"])
+    bare = {"PATH": os.environ["PATH"]}
+    assert subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True, env=bare).stdout == "1 3\n"
 
 
 def test_a_cluster_file_in_the_users_folder_is_used(eqntk, slurm, tmp_path):
