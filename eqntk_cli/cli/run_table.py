@@ -60,14 +60,18 @@ def sync_command(directory: Below = RUNS) -> None:
     from eqntk_cli.runs.sync import offline_runs, send
 
     found = offline_runs(directory)
-    waiting = [run for run in found if not run.sent]
+    at_work = sum(run.at_work for run in found)
+    waiting = [run for run in found if not run.sent and not run.at_work]
     failed = 0
     for run in waiting:
         wrong = send(run)
         failed += wrong is not None
         typer.echo(f"{run.folder}: {'sent' if wrong is None else wrong}", err=wrong is not None)
     sent = len(waiting) - failed
-    typer.echo(f"{sent} {'run' if sent == 1 else 'runs'} sent, {len(found) - len(waiting)} sent before")
+    typer.echo(f"{sent} {'run' if sent == 1 else 'runs'} sent, {len(found) - len(waiting) - at_work} sent before")
+    if at_work:
+        runs, they = ("run is", "it has") if at_work == 1 else ("runs are", "they have")
+        typer.echo(f"{at_work} {runs} at work and left for later; eqntk runs sync again when {they} ended", err=True)
     if failed:
         raise typer.Exit(2)
 

@@ -1,7 +1,8 @@
 """Offline folders of Weights & Biases, brought to its server later: from the login node of a cluster, for instance.
 
 A run that was resumed has one offline folder per session, all with its id, each mirrored anew from the run's own files.
-Only the newest is sent: sending two would mix their rows. wandb marks what it has sent (`run-ID.wandb.synced`).
+Only the newest is sent: sending two would mix their rows. wandb marks what it has sent (`run-ID.wandb.synced`), so
+what a run at work is still writing has to wait.
 """
 
 import os
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eqntk_cli.errors import StorageError
+from eqntk_cli.files.lock import holder
+from eqntk_cli.runs.contents import LOCK_FILE
 
 _PREFIX = "offline-run-"
 _SENT = ".synced"
@@ -18,11 +21,12 @@ _SENT = ".synced"
 
 @dataclass(frozen=True)
 class OfflineRun:
-    """The newest offline folder of one run."""
+    """The newest offline folder of one run; while the run is `at_work` it may be written."""
 
     folder: Path
     run_id: str
     sent: bool
+    at_work: bool = False
 
 
 def offline_runs(directory: Path) -> list[OfflineRun]:
@@ -35,11 +39,12 @@ def offline_runs(directory: Path) -> list[OfflineRun]:
         raise StorageError(f"there is no folder {directory}; expected one that holds runs, for example `runs`.")
     newest: dict[tuple[Path, str], OfflineRun] = {}
     for place, folders, _ in os.walk(directory):
+        at_work = Path(place).name == "wandb" and holder(Path(place).parent / LOCK_FILE) is not None
         for name in sorted(each for each in folders if each.startswith(_PREFIX)):  # offline-run-<time>-<id>
             run_id = name.rpartition("-")[2]
             folder = Path(place) / name
             sent = any(folder.glob(f"*.wandb{_SENT}"))
-            newest[Path(place), run_id] = OfflineRun(folder, run_id, sent)
+            newest[Path(place), run_id] = OfflineRun(folder, run_id, sent, at_work)
         folders[:] = [name for name in folders if not name.startswith(_PREFIX) and not name.endswith(".zarr")]
     return sorted(newest.values(), key=lambda each: str(each.folder))
 

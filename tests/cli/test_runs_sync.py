@@ -3,6 +3,7 @@ import sys
 import pytest
 
 from eqntk_cli.errors import StorageError
+from eqntk_cli.files.lock import held
 from eqntk_cli.runs.sync import OfflineRun, offline_runs, send
 
 
@@ -22,6 +23,20 @@ def test_only_the_newest_folder_of_a_run_is_sent(tmp_path):
     newest = offline(tmp_path / "a", "20261121_160000-abc")
     other = offline(tmp_path / "sweep" / "b", "20261121_140000-def", sent=True)
     assert offline_runs(tmp_path) == [OfflineRun(newest, "abc", False), OfflineRun(other, "def", True)]
+
+
+def test_what_is_still_written_is_left_for_later(eqntk, tmp_path, wandb):
+    """wandb marks a folder as sent; what came after would never be sent."""
+    offline(tmp_path / "runs" / "a", "20261121_150000-abc")
+    offline(tmp_path / "runs" / "b", "20261121_150000-def")
+    with held(tmp_path / "runs" / "a" / ".lock", shared=True):
+        answer = eqntk("runs", "sync")
+    assert answer.status == 0, answer.err
+    assert "1 run sent, 0 sent before" in answer.out
+    assert "1 run is at work and left for later; eqntk runs sync again when it has ended" in answer.err
+    assert "runs/a" not in wandb.read_text()
+    assert eqntk("runs", "sync").status == 0
+    assert "runs/a" in wandb.read_text()
 
 
 def test_a_folder_that_is_not_there(tmp_path):
@@ -51,12 +66,13 @@ def test_wandb_is_asked_to_send(tmp_path, wandb):
 
 
 def test_the_command_sends_what_was_not_sent(eqntk, tmp_path, wandb):
-    sent = offline(tmp_path / "runs" / "a", "20261121_150000-abc", sent=True)
+    offline(tmp_path / "runs" / "a", "20261121_150000-abc", sent=True)
     new = offline(tmp_path / "runs" / "b", "20261121_150000-def")
     answer = eqntk("runs", "sync")
     assert answer.status == 0, answer.err
     assert "1 run sent, 1 sent before" in answer.out
-    assert str(sent) not in wandb.read_text()
+    assert "runs/b" in wandb.read_text()
+    assert "runs/a" not in wandb.read_text()
     (new / "bad").touch()
     failed = eqntk("runs", "sync")
     assert failed.status == 2
