@@ -14,7 +14,7 @@ from eqntk_cli.progress import Bar
 from eqntk_cli.runs.entries import Entry, drop_entry
 from eqntk_cli.runs.integrity import damaged_blocks
 from eqntk_cli.runs.interrupts import good_moment
-from eqntk_cli.runs.metrics import Row, by_step, metric_rows, write_metrics
+from eqntk_cli.runs.metrics import metric_rows, write_metrics
 from eqntk_cli.runs.metrics_file import headline
 from eqntk_cli.runs.points import evaluation_points
 from eqntk_cli.runs.record import Block, Record
@@ -59,6 +59,7 @@ class EnsembleRun:
                 time.sleep(pause)
                 pause = min(2 * pause, _PAUSES[1])
                 session.look()
+                session.mirror.follow(session.record)
                 good_moment()
                 continue
             (start, stop), right = claimed
@@ -78,8 +79,7 @@ class EnsembleRun:
         if session.access.shared and not _keep_intact(session):  # whoever wrote them, and wherever
             return False
         mean = ensemble_mean(session, self._store)  # summed in order, whatever was resumed
-        for row in by_step(_write_metrics(session, self._model, self._data, mean)):
-            session.tracker.log(row)
+        _write_metrics(session, self._model, self._data, mean)
         return True
 
     def _claimed(self, missing: list[tuple[int, int]]) -> tuple[tuple[int, int], ExitStack] | None:
@@ -114,14 +114,13 @@ def _add(
 
 def _write_metrics(
     session: Session, model: EnsembleModel, data: DataBundle, mean: Float[np.ndarray, "step sample output"]
-) -> list[Row]:
+) -> None:
     """metrics.csv of the mean over the members so far; its last row on the test split goes to the log."""
     rows = metric_rows(data, tuple(model.record_steps), mean, session.config.training.loss)
     write_metrics(session.folder, rows)
     metric = headline(session.folder)
     if metric is not None:
         session.log.info("mean of %d members: test %s %.4g", session.record.members_done, *metric)
-    return rows
 
 
 class BlockProgress:
@@ -195,8 +194,7 @@ def _run_block(
             session.keep(Entry(block, error))
     record = session.record
     session.log.info("members %d-%d in %.1f s, sha256 %s", start, stop - 1, block.seconds, block.sha256)
-    rate = record.member_steps_per_second
-    session.tracker.log({"members_done": record.members_done, "progress/member_steps_per_second": rate})
+    session.mirror.follow(record)
     return values
 
 

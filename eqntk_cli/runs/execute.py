@@ -221,8 +221,7 @@ def _run(session: Session, load: Load, build: Build | None, opening: ExitStack) 
     with session.turn():
         work.open()
     opening.close()
-    if not session.access.shared:
-        session.start_tracking()
+    session.mirror.follow(session.record)  # from here on the run is known to be possible
     while session.record.state == "running":
         work.compute()
         with session.turn():
@@ -231,6 +230,7 @@ def _run(session: Session, load: Load, build: Build | None, opening: ExitStack) 
                 _conclude(session, work)
     if not session.concluded:
         session.say(f"done by another task: {session.folder}")
+    session.mirror.complete(session.record, wait=session.concluded)
 
 
 def _work(session: Session, model: EnsembleModel | KernelModel, data: DataBundle) -> EnsembleRun | KernelRun:
@@ -239,20 +239,9 @@ def _work(session: Session, model: EnsembleModel | KernelModel, data: DataBundle
 
 def _conclude(session: Session, work: EnsembleRun | KernelRun) -> None:
     """What one task does when all parts are there; nothing is done if a part is found damaged."""
-    if session.access.shared:
-        session.start_tracking()  # before, several would mirror one run
     if not work.conclude():
         return
-    record = session.record
-    session.tracker.summary(
-        {
-            "step_size": record.step_size,
-            "stability_limit": record.stability_limit,
-            "members_done": record.members_done,
-            "invariance_error": record.invariance_error,
-            "fingerprint": (record.fingerprint or {}).get("all"),
-        }
-    )
+    session.mirror.conclude(session.record)
     session.finish()
 
 

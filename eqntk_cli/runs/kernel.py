@@ -17,7 +17,7 @@ from eqntk_cli.models.base import KERNEL_SHARE, KernelModel
 from eqntk_cli.models.grams import Grams
 from eqntk_cli.runs.contents import KERNELS
 from eqntk_cli.runs.interrupts import good_moment
-from eqntk_cli.runs.metrics import by_step, metric_rows, write_metrics
+from eqntk_cli.runs.metrics import metric_rows, write_metrics
 from eqntk_cli.runs.points import evaluation_points
 from eqntk_cli.runs.provenance import DECISIVE
 from eqntk_cli.runs.session import Session
@@ -85,8 +85,6 @@ def _predict(session: Session, model: KernelModel, data: DataBundle) -> None:
         session.save(replace(record, invariance_error=prediction.invariance_error))
     rows = metric_rows(data, points.steps, np.asarray(prediction.mean[0], np.float64), session.config.training.loss)
     write_metrics(session.folder, rows)
-    for row in by_step(rows):
-        session.tracker.log(row)
 
 
 class _ShownPairs:

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from eqntk_cli.data.bundle import DataBundle
 from eqntk_cli.files.atomic import write_text
 from eqntk_cli.runs.contents import METRICS_FILE
+from eqntk_cli.runs.metrics_file import read_metrics
 from eqntk_cli.targets.task import Task, squared_loss
 
 Row = dict[str, Any]
@@ -60,6 +61,11 @@ def write_metrics(folder: Path, rows: list[Row]) -> None:
     write_text(folder / METRICS_FILE, text.getvalue())
 
 
+def read_rows(folder: Path) -> list[Row]:
+    """The rows of metrics.csv as they were made; NaN where a truth is unknown."""
+    return [{key: _value(key, cell) for key, cell in row.items()} for row in read_metrics(folder)]
+
+
 def by_step(rows: list[Row]) -> list[Row]:
     """One row per step with the split in the names, as a tracking service likes it: {"step", "test/acc", ...}."""
     steps: dict[int, Row] = {}
@@ -74,6 +80,12 @@ def _cross_entropy(data: DataBundle, prediction: np.ndarray, target: np.ndarray)
     shifted = prediction - prediction.max(axis=1, keepdims=True)
     log_probability = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return float(-np.sum(data.target.physical(target) * log_probability) / len(target))
+
+
+def _value(key: str, cell: str) -> Any:
+    if key in ("step", "split"):
+        return int(cell) if key == "step" else cell
+    return float(cell) if cell else math.nan
 
 
 def _cell(value: Any) -> Any:

@@ -17,14 +17,14 @@ from eqntk_cli.errors import StorageError, UserError
 from eqntk_cli.progress import Bar, duration
 from eqntk_cli.runs import provenance
 from eqntk_cli.runs.access import Access
-from eqntk_cli.runs.contents import KERNELS, own_files
+from eqntk_cli.runs.contents import KERNELS
 from eqntk_cli.runs.entries import Entry, with_entry
 from eqntk_cli.runs.folder import logging_to
 from eqntk_cli.runs.integrity import file_fingerprints
 from eqntk_cli.runs.interrupts import Interrupts, good_moment
+from eqntk_cli.runs.mirror import Mirror
 from eqntk_cli.runs.record import Record, write_record
 from eqntk_cli.runs.store import clear_store
-from eqntk_cli.runs.tracking import NullTracker, Tracker, track_run
 
 _PATIENCE = 30.0  # seconds that a note waits for the turn; whoever has it longer may be waiting for this process
 
@@ -39,7 +39,6 @@ class Session:
 
     log: logging.Logger
     progress: Bar
-    tracker: Tracker = NullTracker()
 
     def __init__(self, config: Config, folder: Path, record: Record, access: Access) -> None:
         self.config = config
@@ -47,6 +46,7 @@ class Session:
         self.record = record
         self.access = access
         self.interrupts = Interrupts()
+        self.mirror = Mirror(config, folder, access.shared)
         self.concluded = False  # by this very session
         self._counted = time.monotonic()  # until when the seconds are in the record
         self._stack = ExitStack()
@@ -69,15 +69,11 @@ class Session:
             if error is not None and self.record.state != "done":
                 with self.interrupts.shielded():
                     self._broken_off(error)
-            self.tracker.finish(succeeded=error is None)
+            self.mirror.close(succeeded=error is None)
 
     def prepare(self, what: str) -> None:
         """Show what comes before the first step."""
         self.progress(self.record.members_done, self.record.members or 1, what)
-
-    def start_tracking(self) -> None:
-        """Begin to mirror the run; called once the run is known to be possible."""
-        self.tracker = track_run(self.config, self.record, self.folder)
 
     @contextmanager
     def turn(self, patience: float | None = None) -> Iterator[bool]:
@@ -138,8 +134,6 @@ class Session:
         self.concluded = True
         self.progress(1.0, 1.0)
         self.say(f"done in {duration(self.record.seconds)}: {self.folder}")
-        if self.config.tracking.upload:  # last, so that record and log in it are whole
-            self.tracker.artifact(f"run-{self.record.run_id}", "run", self.folder, own_files(self.folder), fixed=True)
 
     def _broken_off(self, error: BaseException) -> None:
         stopped = isinstance(error, KeyboardInterrupt | SystemExit)

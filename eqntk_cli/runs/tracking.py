@@ -8,7 +8,7 @@ of several offline folders with one id only the newest needs to be synced.
 import netrc
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,9 @@ _PATIENCE = 30.0  # seconds to wait for the server
 class Tracker(Protocol):
     """What a run tells a tracking service."""
 
+    def members_known(self) -> int:
+        """Of how many members the service knows the progress from an earlier session of the run."""
+
     def log(self, values: Mapping[str, Any]) -> None:
         """A row of numbers, with "step" or "members_done" among them as the x-axis."""
 
@@ -37,10 +40,10 @@ class Tracker(Protocol):
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """A table."""
 
-    def artifact(self, name: str, kind: str, folder: Path, files: Sequence[Path], *, fixed: bool = False) -> None:
+    def artifact(self, name: str, kind: str, folder: Path, files: Sequence[Path], fixed: Container[Path] = ()) -> None:
         """Files of a folder to keep with the run, under their paths relative to the folder.
 
-        `fixed` files change no more, and are not copied once more on this disk before they are sent.
+        Those that are `fixed` change no more, and are not copied once more on this disk before they are sent.
         """
 
     def finish(self, succeeded: bool) -> None:
@@ -49,6 +52,10 @@ class Tracker(Protocol):
 
 class NullTracker:
     """The in-process stand-in: takes everything, keeps nothing."""
+
+    def members_known(self) -> int:
+        """None."""
+        return 0
 
     def log(self, values: Mapping[str, Any]) -> None:
         """Nothing."""
@@ -62,7 +69,7 @@ class NullTracker:
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Nothing."""
 
-    def artifact(self, name: str, kind: str, folder: Path, files: Sequence[Path], *, fixed: bool = False) -> None:
+    def artifact(self, name: str, kind: str, folder: Path, files: Sequence[Path], fixed: Container[Path] = ()) -> None:
         """Nothing."""
 
     def finish(self, succeeded: bool) -> None:
@@ -80,6 +87,13 @@ class WandbTracker:
                 run.define_metric(axis, hidden=True)
                 for name in names:
                     run.define_metric(name, step_metric=axis)
+
+    def members_known(self) -> int:
+        """Of how many members the service knows the progress; offline, where every session has a folder, of none."""
+        if self._harmless.well:
+            with self._harmless:
+                return int(self._run.summary.get("members_done") or 0) if self._run.resumed else 0
+        return 0
 
     def log(self, values: Mapping[str, Any]) -> None:
         """A row of numbers, with "step" or "members_done" among them as the x-axis."""
@@ -105,18 +119,18 @@ class WandbTracker:
             with self._harmless:
                 self._run.log({name: _wandb().Table(columns=list(columns), data=[list(row) for row in rows])})
 
-    def artifact(self, name: str, kind: str, folder: Path, files: Sequence[Path], *, fixed: bool = False) -> None:
+    def artifact(self, name: str, kind: str, folder: Path, files: Sequence[Path], fixed: Container[Path] = ()) -> None:
         """Files of a folder to keep with the run, under their paths relative to the folder.
 
-        `fixed` files change no more, and are not copied once more on this disk before they are sent.
+        Those that are `fixed` change no more, and are not copied once more on this disk before they are sent.
         """
         if self._harmless.well:
             with self._harmless:
                 kept = _wandb().Artifact(name, type=kind)
-                policy = "immutable" if fixed else "mutable"
                 for file in files:
-                    name_there = file.relative_to(folder).as_posix()
-                    kept.add_file(str(file), name=name_there, policy=policy, skip_cache=fixed)
+                    name_there, lasts = file.relative_to(folder).as_posix(), file in fixed
+                    policy = "immutable" if lasts else "mutable"
+                    kept.add_file(str(file), name=name_there, policy=policy, skip_cache=lasts)
                 self._run.log_artifact(kept)
 
     def finish(self, succeeded: bool) -> None:

@@ -1,12 +1,12 @@
 """The mirror never ends a run, knows its mode, and holds what the run folder holds."""
 
-import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from fake_runs import MEMBERS, STEPS, FakeEnsemble, config, load
+from fake_wandb import FakeRun, tracked
 
 from eqntk_cli.config.schema import TrackingConfig
 from eqntk_cli.report.read.remote import download
@@ -16,75 +16,7 @@ from eqntk_cli.runs.folder import read_config
 from eqntk_cli.runs.record import read_record
 from eqntk_cli.runs.tracking import NullTracker, report_artifact, track_run, tracking_mode
 
-
-@pytest.fixture(autouse=True)
-def no_settings_of_the_user(monkeypatch, tmp_path):
-    for name in [name for name in os.environ if name.startswith("WANDB_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-
-
-class FakeRun:
-    """Keeps what a run of Weights & Biases is told; fails from call number `fails_at` on."""
-
-    def __init__(self, fails_at=None, error=OSError("no space left for the mirror")):  # noqa: B008
-        self.rows, self.finished, self.kept, self.calls = [], [], [], 0
-        self.fails_at, self.error = fails_at, error
-        self.summary = SimpleNamespace(update=self._summary)
-
-    def _call(self):
-        self.calls += 1
-        if self.fails_at is not None and self.calls >= self.fails_at:
-            raise self.error
-
-    def define_metric(self, *_, **__):
-        self._call()
-
-    def log(self, row):
-        self._call()
-        self.rows.append(row)
-
-    def _summary(self, values):
-        self._call()
-        self.rows.append({"summary": values})
-
-    def log_artifact(self, kept):
-        self._call()
-        self.kept.append(kept)
-
-    def finish(self, exit_code):
-        self.finished.append(exit_code)
-
-
-class FakeArtifact:
-    """Keeps the paths of files under their names."""
-
-    def __init__(self, name, type):  # noqa: A002 - the name is theirs
-        self.name, self.type, self.files = name, type, {}
-
-    def add_file(self, path, name, policy, skip_cache):
-        assert (policy, skip_cache) == (("immutable", True) if self.type == "run" else ("mutable", False))
-        self.files[name] = path
-
-
-@pytest.fixture
-def fake_wandb(monkeypatch):
-    """A module that stands for wandb; `runs` are handed out one after another."""
-    given, runs = [], [FakeRun(), FakeRun()]
-
-    def init(**settings):
-        given.append(settings)
-        return runs[len(given) - 1]
-
-    module = SimpleNamespace(
-        init=init, Settings=lambda **settings: settings, Artifact=FakeArtifact, runs=runs, given=given
-    )
-    monkeypatch.setitem(sys.modules, "wandb", module)
-    return module
-
-
-def tracked(mode="offline", upload=True, **changes):
-    return config(tracking=TrackingConfig(mode=mode, group="sweep-7", tags=("mine",), upload=upload), **changes)
+pytestmark = pytest.mark.usefixtures("no_settings_of_the_user")
 
 
 def spy_on_artifacts(monkeypatch):
@@ -181,6 +113,7 @@ def test_the_whole_folder_is_kept_once_the_run_is_done(tmp_path, fake_wandb):
     run_id = read_record(tmp_path).run_id
     (kept,) = fake_wandb.runs[0].kept
     assert (kept.name, kept.type) == (f"run-{run_id}", "run")
+    assert kept.fixed == list(kept.files)
     assert all(path == str(tmp_path / name) for name, path in kept.files.items())
     there = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert set(kept.files) == there - {".lock"}
