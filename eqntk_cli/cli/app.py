@@ -105,11 +105,11 @@ def main() -> None:
 def load(name: str) -> Any:
     """The command `name`, as Typer runs it."""
     entry = COMMANDS[name]
-    found = getattr(import_module(entry.module), entry.name)
-    if not isinstance(found, typer.Typer):
-        function, found = found, typer.Typer(rich_markup_mode=None)
-        found.command(name, help=None, no_args_is_help=False)(function)
-    command = _without_completion_options(typer.main.get_command(found))
+    group = getattr(import_module(entry.module), entry.name)
+    if not isinstance(group, typer.Typer):
+        function, group = group, typer.Typer(rich_markup_mode=None)
+        group.command(name, help=None, no_args_is_help=False)(function)
+    command = _without_completion_options(typer.main.get_command(group))
     command.name = name
     if name in _WITH_SETTINGS:
         from eqntk_cli.cli.settings_help import settings_help

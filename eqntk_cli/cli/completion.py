@@ -77,22 +77,22 @@ def suggestions(incomplete: str, before: list[str], groups_too: dict[str, tuple[
     if "=" in incomplete:
         key, _, value = incomplete.partition("=")
         return [f"{key}={whole}" for whole in _values(key, value, groups_too)]
-    found = [f"{name}=" for name in _names(groups_too) if name.startswith(incomplete)]
-    if len(found) > 1 and "." not in incomplete:  # first the part, then the key: `model.` before its twenty keys
+    completions = [f"{name}=" for name in _names(groups_too) if name.startswith(incomplete)]
+    if len(completions) > 1 and "." not in incomplete:  # first the part, then the key: `model.` before its twenty keys
         short = [f"{name}." for name in groups_too if f"{name}.".startswith(incomplete) and f"{name}." != incomplete]
-        found = [word for word in found if "." not in word] + [part for part in short if _has_keys(part)]
-    return list(dict.fromkeys(found))
+        completions = [word for word in completions if "." not in word] + [part for part in short if _has_keys(part)]
+    return list(dict.fromkeys(completions))
 
 
 def _rejoined(words: list[str]) -> list[str]:
     """Words that bash has cut at `=`, put together again."""
-    found: list[str] = []
+    joined: list[str] = []
     for word in words:
-        if found and (word == "=" or found[-1].endswith("=")):
-            found[-1] += word
+        if joined and (word == "=" or joined[-1].endswith("=")):
+            joined[-1] += word
         else:
-            found.append(word)
-    return found
+            joined.append(word)
+    return joined
 
 
 def _names(groups_too: dict[str, tuple[str, ...]]) -> list[str]:

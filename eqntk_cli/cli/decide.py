@@ -87,10 +87,10 @@ def _without_active(study: "PlannedRuns") -> "tuple[PlannedRuns, list[Job]]":
     from eqntk_cli.sweeps.status import overview
 
     manifest = study.manifest
-    found = overview(study.folder, manifest)
-    active = [run.job for run in found.runs if run.active]
-    if manifest.launcher == "slurm" and found.trouble:
-        raise ConfigError(f"{found.trouble} Without the queue it is not known what is missing.")
+    sweep = overview(study.folder, manifest)
+    active = [run.job for run in sweep.runs if run.active]
+    if manifest.launcher == "slurm" and sweep.trouble:
+        raise ConfigError(f"{sweep.trouble} Without the queue it is not known what is missing.")
     if manifest.launcher != "slurm" and active:
         raise ConfigError(
             f"{', '.join(job.folder for job in active[:3])} of {study.folder} is in a queue or being made by another "

@@ -44,7 +44,7 @@ def doctor() -> None:
 def versions() -> Iterator[Finding]:
     """Python and the packages that results depend on."""
     missing = [name for name in _PACKAGES if _version(name) is None]
-    found = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES if _version(name) is not None)
+    installed = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES if _version(name) is not None)
     yield Finding("ok", "python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     if missing:
         yield Finding(
@@ -54,7 +54,7 @@ def versions() -> Iterator[Finding]:
             f"install them: {how_to_install(' '.join(missing))}",
         )
     else:
-        yield Finding("ok", "packages", found)
+        yield Finding("ok", "packages", installed)
 
 
 def devices() -> Iterator[Finding]:
@@ -62,15 +62,15 @@ def devices() -> Iterator[Finding]:
     try:
         import jax
 
-        found = jax.devices()
+        available = jax.devices()
     except (ImportError, RuntimeError) as error:
         said = " ".join(str(error).split())
         yield Finding("problem", "devices", f"jax finds none ({said})", "check JAX_PLATFORMS and the driver")
         return
-    kinds = ", ".join(sorted({f"{device.platform} {device.device_kind}" for device in found}))
-    yield Finding("ok", "devices", f"{len(found)} x {kinds}, {os.cpu_count()} processor cores")
+    kinds = ", ".join(sorted({f"{device.platform} {device.device_kind}" for device in available}))
+    yield Finding("ok", "devices", f"{len(available)} x {kinds}, {os.cpu_count()} processor cores")
     yield _precision()
-    if found[0].platform == "cpu" and shutil.which("nvidia-smi") is not None:
+    if available[0].platform == "cpu" and shutil.which("nvidia-smi") is not None:
         yield Finding("note", "devices", "a GPU is here that jax does not use", how_to_install("eqntk[cuda]"))
 
 
@@ -113,12 +113,12 @@ def tracking() -> Iterator[Finding]:
 
 def cluster() -> Iterator[Finding]:
     """What a sweep can be handed to."""
-    found = ["basic", *(name for name, module in _LAUNCHERS.items() if _installed(module))]
-    if "slurm" in found and shutil.which("sbatch") is None:
+    launchers = ["basic", *(name for name, module in _LAUNCHERS.items() if _installed(module))]
+    if "slurm" in launchers and shutil.which("sbatch") is None:
         yield Finding("ok", "launchers", "basic joblib; slurm is installed but there is no sbatch on this machine")
         return
-    remedy = "" if "slurm" in found else f"for a cluster: {how_to_install('eqntk[slurm]')}"
-    yield Finding("ok", "launchers", " ".join(found), remedy)
+    remedy = "" if "slurm" in launchers else f"for a cluster: {how_to_install('eqntk[slurm]')}"
+    yield Finding("ok", "launchers", " ".join(launchers), remedy)
 
 
 PARTS: tuple[Callable[[], Iterator[Finding]], ...] = (

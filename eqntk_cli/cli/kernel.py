@@ -80,7 +80,7 @@ def kernel(
     if targets is not None:
         _save_targets(inputs, targets)
     pair, report = _computed(inputs, out, dtype, memory, force)
-    _told(pair, report, out, as_json)
+    _print_report(pair, report, out, as_json)
 
 
 def _from_files(config: "Config", x1: Path, x2: Path | None) -> "KernelInputs":
@@ -152,13 +152,13 @@ def _identity(config: "Config") -> dict[str, str]:
     return {key: str(value) for key, value in {**flat, **common}.items()}
 
 
-def _told(pair: "PairKernel", report: "GramReport", out: Path, as_json: bool) -> None:
+def _print_report(pair: "PairKernel", report: "GramReport", out: Path, as_json: bool) -> None:
     from eqntk_cli.kernels.gram.program import peak_bytes
 
     grid = report.grid
     shape = [grid.rows, grid.columns]
     if as_json:
-        told = {
+        summary = {
             "pairs": report.pairs,
             "compile_s": report.compile_seconds,
             "compute_s": report.compute_seconds,
@@ -172,7 +172,7 @@ def _told(pair: "PairKernel", report: "GramReport", out: Path, as_json: bool) ->
             "devices": report.devices,
             "out": str(out),
         }
-        typer.echo(json.dumps(told))
+        typer.echo(json.dumps(summary))
         return
     rate = (report.pairs - report.pairs_kept) / max(report.compute_seconds, 1e-9)
     typer.echo(

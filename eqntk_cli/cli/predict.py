@@ -51,11 +51,11 @@ def predict(
     if not out.parent.is_dir():
         raise StorageError(f"there is no folder {out.parent} to write {out.name} in; make it first.")
     of_test = None if test is None else read_gram(test)
-    told = kernels.predict(
+    prediction = kernels.predict(
         read_gram(train), read_gram(cross), open_array(targets), test=of_test, kernel=kernel, ridge=ridge, **clock
     )
-    _save(out, told)
-    _told(told.spectrum, out, as_json)
+    _save(out, prediction)
+    _print_spectrum(prediction.spectrum, out, as_json)
 
 
 def _clock(steps: str | None, step_size: float | None, time: str | None) -> dict[str, Any]:
@@ -81,21 +81,21 @@ def _numbers(text: str, option: str) -> tuple[float, ...]:
         ) from error
 
 
-def _save(out: Path, told: "Prediction") -> None:
+def _save(out: Path, prediction: "Prediction") -> None:
     import numpy as np
 
     from eqntk_cli.files.atomic import whole_file
 
-    arrays = {"mean": told.mean, "covariance": told.covariance, "times": told.times}
+    arrays = {"mean": prediction.mean, "covariance": prediction.covariance, "times": prediction.times}
     kept = {name: array for name, array in arrays.items() if array is not None}
     try:
         with whole_file(out) as file:
-            np.savez(file, allow_pickle=False, **kept, **told.spectrum)
+            np.savez(file, allow_pickle=False, **kept, **prediction.spectrum)
     except DiskError as error:
         raise StorageError(f"{error} Then run the same command again, or choose another --out.") from error
 
 
-def _told(known: dict[str, float], out: Path, as_json: bool) -> None:
+def _print_spectrum(known: dict[str, float], out: Path, as_json: bool) -> None:
     if as_json:
         # json has no infinity
         finite = {key: value if abs(value) < float("inf") else None for key, value in known.items()}

@@ -32,16 +32,16 @@ def list_command(
     directory: Below = RUNS,
 ) -> None:
     """Every run below a folder: state, model, data set, group, width, members done, headline metric."""
-    found = _runs_below(directory)
-    if not found:
+    all_runs = _runs_below(directory)
+    if not all_runs:
         typer.echo(f"no runs in {directory} yet; `eqntk train` makes one (`eqntk train --help` lists what can be set).")
-    for place, runs in _by_place(found).items():
+    for place, runs in _by_place(all_runs).items():
         typer.echo(place)
         typer.echo(heading("run"))
         for run in runs:
             typer.echo(row(run.folder.name, run))
         typer.echo("")
-    if any(run.record is not None and run.record.role == "control" for run in found):
+    if any(run.record is not None and run.record.role == "control" for run in all_runs):
         typer.echo(CONTROL_NOTE)
 
 
@@ -59,16 +59,16 @@ def sync_command(directory: Below = RUNS) -> None:
     """Bring runs that Weights & Biases has kept offline to its server, from a machine with network."""
     from eqntk_cli.runs.sync import offline_runs, send
 
-    found = offline_runs(directory)
-    at_work = sum(run.at_work for run in found)
-    waiting = [run for run in found if not run.sent and not run.at_work]
+    offline = offline_runs(directory)
+    at_work = sum(run.at_work for run in offline)
+    waiting = [run for run in offline if not run.sent and not run.at_work]
     failed = 0
     for run in waiting:
         wrong = send(run)
         failed += wrong is not None
         typer.echo(f"{run.folder}: {'sent' if wrong is None else wrong}", err=wrong is not None)
     sent = len(waiting) - failed
-    typer.echo(f"{sent} {'run' if sent == 1 else 'runs'} sent, {len(found) - len(waiting) - at_work} sent before")
+    typer.echo(f"{sent} {'run' if sent == 1 else 'runs'} sent, {len(offline) - len(waiting) - at_work} sent before")
     if at_work:
         runs, they = ("run is", "it has") if at_work == 1 else ("runs are", "they have")
         typer.echo(f"{at_work} {runs} at work and left for later; eqntk runs sync again when {they} ended", err=True)
@@ -122,9 +122,9 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def _by_place(found: list["RunSummary"]) -> dict[str, list["RunSummary"]]:
+def _by_place(runs: list["RunSummary"]) -> dict[str, list["RunSummary"]]:
     places: dict[str, list[RunSummary]] = {}
-    for run in found:
+    for run in runs:
         dataset = "" if run.record is None else f": {run.record.dataset}"
         places.setdefault(f"{run.folder.parent}{dataset}", []).append(run)
     return places

@@ -77,12 +77,12 @@ def follow(folder: Path, manifest: "Manifest") -> None:
         f"take them off: eqntk sweep --cancel {name}"
     )
     with going_on(onwards, folder):
-        found = watch(folder, manifest)
-    for line in table(manifest, found):
+        sweep = watch(folder, manifest)
+    for line in table(manifest, sweep):
         typer.echo(line)
-    sys.stderr.write(onward(folder, manifest, found))
+    sys.stderr.write(onward(folder, manifest, sweep))
     typer.echo(str(folder))
-    if found.done < len(found.runs):
+    if sweep.done < len(sweep.runs):
         raise typer.Exit(2)
 
 
@@ -106,11 +106,11 @@ def cancel(folder: Path) -> None:
     from eqntk_cli.sweeps.submit import known_arrays, note_cancelled
 
     manifest = read_manifest(folder)
-    found = [array for array in known_arrays(folder) if array.job is not None]
-    if not found:
+    submitted = [array for array in known_arrays(folder) if array.job is not None]
+    if not submitted:
         raise ConfigError(f"{folder} has no jobs in the queue of a cluster; runs of this machine end with Ctrl-C.")
     before = overview(folder, manifest).active
-    slurm.cancel([str(array.job) for array in found])
-    note_cancelled(folder, found)
+    slurm.cancel([str(array.job) for array in submitted])
+    note_cancelled(folder, submitted)
     typer.echo(f"{before} of {len(manifest.jobs)} runs are taken off the queue; what they have computed is kept")
     sys.stderr.write(f"go on with: {again(folder, manifest)}\n")

@@ -89,13 +89,13 @@ def _taken(cost: "Cost | str | None", missing: int, tasks: int, resources: "Reso
         return []
     if isinstance(cost, str):
         return [f"not measured: {cost}"]
-    each = "" if tasks == 1 else "each task "
+    per_task = "" if tasks == 1 else "each task "
     cost, members = cost.shared(tasks), cost.of_a_task(missing, tasks)
     notes = shortfalls(cost, members, resources)
     if cost.program and cost.blocks(missing) < tasks:
         size = max(cost.block, cost.members)
         notes.append(f"members are trained {size} at a time; more than {cost.blocks(missing)} tasks would only wait")
-    return [each + expected(cost, members), *(f"note: {said}" for said in notes)]
+    return [per_task + expected(cost, members), *(f"note: {said}" for said in notes)]
 
 
 def _summed(parts: Sequence["Batch"], costs: "Costs", made: Mapping[str, int]) -> list[str]:

@@ -32,11 +32,11 @@ class Way:
 
     def options(self) -> list[str]:
         """The options that were given."""
-        found = [] if self.launcher is None else ["--launcher"]
-        found += [] if self.jobs is None else ["--jobs"]
-        found += [] if self.cluster is None else ["--cluster"]
-        found += ["--dry-run"] * self.dry_run + ["--detach"] * self.detach
-        return found + ["--no-probe"] * self.no_probe
+        given = [] if self.launcher is None else ["--launcher"]
+        given += [] if self.jobs is None else ["--jobs"]
+        given += [] if self.cluster is None else ["--cluster"]
+        given += ["--dry-run"] * self.dry_run + ["--detach"] * self.detach
+        return given + ["--no-probe"] * self.no_probe
 
     def check(self, launcher: str, cluster_settings: dict[str, str]) -> None:
         """Refuse options that a launcher does not have.
@@ -117,18 +117,18 @@ def resume_sweep(folder: Path, words: list[str], way: Way) -> None:
         cluster=way.cluster or manifest.cluster,
         cluster_settings={**manifest.cluster_settings, **given},
     )
-    found = overview(folder, manifest)
-    if found.trouble and launcher == "slurm" and not way.dry_run:
-        raise ConfigError(f"{found.trouble} Without the queue it is not known what is missing.")
-    missing = found.missing()
+    sweep = overview(folder, manifest)
+    if sweep.trouble and launcher == "slurm" and not way.dry_run:
+        raise ConfigError(f"{sweep.trouble} Without the queue it is not known what is missing.")
+    missing = sweep.missing()
     if way.dry_run:
         runs = checked(replace(manifest, jobs=tuple(missing)))
-        dry_run(manifest, runs, measure=not way.no_probe, made=found.members_made())
+        dry_run(manifest, runs, measure=not way.no_probe, made=sweep.members_made())
         return
     if launcher == "slurm" and missing:
         check_cluster(arrays(manifest, checked(replace(manifest, jobs=tuple(missing)))))
-    if found.active:
-        sys.stderr.write(f"{found.active} runs are in the queue or being made, and are left alone\n")
+    if sweep.active:
+        sys.stderr.write(f"{sweep.active} runs are in the queue or being made, and are left alone\n")
     start(folder, manifest, missing, way)
 
 

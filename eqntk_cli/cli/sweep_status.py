@@ -23,10 +23,10 @@ def show(folder: Path, manifest: "Manifest") -> None:
     """Print the table, and on stderr the command that comes next."""
     from eqntk_cli.sweeps.status import overview
 
-    found = overview(folder, manifest)
-    for line in table(manifest, found):
+    sweep = overview(folder, manifest)
+    for line in table(manifest, sweep):
         typer.echo(line)
-    sys.stderr.write(onward(folder, manifest, found))
+    sys.stderr.write(onward(folder, manifest, sweep))
 
 
 def watch(folder: Path, manifest: "Manifest") -> "Overview":
@@ -40,38 +40,38 @@ def watch(folder: Path, manifest: "Manifest") -> "Overview":
     began = time.monotonic()
     with _Screen() as screen:
         while True:
-            found = overview(folder, manifest)
-            screen.draw(table(manifest, found), f"{manifest.name}: {found.counts()}")
-            if not found.active and not found.trouble:
-                return found
+            sweep = overview(folder, manifest)
+            screen.draw(table(manifest, sweep), f"{manifest.name}: {sweep.counts()}")
+            if not sweep.active and not sweep.trouble:
+                return sweep
             time.sleep(min(_PAUSES[1], _PAUSES[0] + (time.monotonic() - began) / _SLOWER))
 
 
-def table(manifest: "Manifest", found: "Overview") -> list[str]:
+def table(manifest: "Manifest", sweep: "Overview") -> list[str]:
     """The lines of the table; the last says how many runs are done."""
     lines = [heading(manifest.name)]
-    for status in found.runs:
+    for status in sweep.runs:
         lines.append(row(status.job.folder, _summary(status), _left(status)))
         lines += _why(status)
     if any(
-        each.run is not None and each.run.record is not None and each.run.record.role == "control"
-        for each in found.runs
+        status.run is not None and status.run.record is not None and status.run.record.role == "control"
+        for status in sweep.runs
     ):
         lines.append(CONTROL_NOTE)
-    if found.trouble:
-        lines.append(f"the queue is not known here: {found.trouble}")
-    kinds = {device.partition(" ")[2] for each in found.runs for device in _devices(each)}
+    if sweep.trouble:
+        lines.append(f"the queue is not known here: {sweep.trouble}")
+    kinds = {device.partition(" ")[2] for status in sweep.runs for device in _devices(status)}
     if len(kinds) > 1:
         lines.append(f"runs on different devices are alike up to rounding only: {', '.join(sorted(kinds))}")
-    lines.append(f"{found.done} of {len(found.runs)} runs are done")
+    lines.append(f"{sweep.done} of {len(sweep.runs)} runs are done")
     return lines
 
 
-def onward(folder: Path, manifest: "Manifest", found: "Overview") -> str:
+def onward(folder: Path, manifest: "Manifest", sweep: "Overview") -> str:
     """The command that comes next, for stderr; none after a look of `eqntk decide`, which goes on by itself."""
-    if found.done == len(found.runs):
+    if sweep.done == len(sweep.runs):
         return "" if manifest.looks else f"the report: eqntk compare-runs {shown(folder)}\n"
-    if not found.active:
+    if not sweep.active:
         return f"go on with: {again(folder, manifest)}\n"
     return ""
 

@@ -114,9 +114,9 @@ class Together:
 
     def current(self, record: Record) -> Record:
         """That on the disk, with the blocks that were entered since it was written."""
-        found = read_record(self._folder)
-        found = replace(found, notes=list(dict.fromkeys([*found.notes, *record.notes])))
-        return found if found.state == "done" else with_entries(self._folder, found)
+        on_disk = read_record(self._folder)
+        on_disk = replace(on_disk, notes=list(dict.fromkeys([*on_disk.notes, *record.notes])))
+        return on_disk if on_disk.state == "done" else with_entries(self._folder, on_disk)
 
     def enter(self, entry: Entry) -> None:
         """In a file of its own."""

@@ -61,9 +61,9 @@ def require_same_data(folder: Path, record: Record, data: DataBundle) -> None:
     Raises:
         StorageError: the run was begun with other data.
     """
-    found, before = data.fingerprint(), record.fingerprint
-    if before is not None and before != found:
-        changed = ", ".join(split for split in found if split != "all" and found[split] != before.get(split))
+    now, before = data.fingerprint(), record.fingerprint
+    if before is not None and before != now:
+        changed = ", ".join(split for split in now if split != "all" and now[split] != before.get(split))
         raise StorageError(
             f"{folder} was begun with other data (the {changed} samples differ); "
             "point dataset.root to the files it was begun with, or start a new run."

@@ -151,7 +151,7 @@ def check_block(
         size = np.sqrt(np.mean(np.square(values, dtype=np.float64), axis=(2, 3, 4)))  # (member, step)
         wrong = ~np.isfinite(size) | (size > GROWTH * (size[:, :1] + scale))
     if wrong.any():
-        member, number = min(np.argwhere(wrong), key=lambda found: found[1])
+        member, number = min(np.argwhere(wrong), key=lambda index: index[1])
         limit = model.stability_limit
         stable = "" if limit is None else f" and gradient descent is stable below {limit:.6g}"
         raise NumericalError(

@@ -45,8 +45,8 @@ def drop_entry(folder: Path, block: Block) -> None:
 def with_entries(folder: Path, record: Record) -> Record:
     """The record with the blocks that were entered since; an entry that is damaged counts as none."""
     missing = {_name(start, stop): (start, stop) for start, stop in record.missing_blocks()}
-    there = {path.name for path in (folder / SHARED).glob("*.json")}
-    for name in sorted(there & set(missing)):
+    entered = {path.name for path in (folder / SHARED).glob("*.json")}
+    for name in sorted(entered & set(missing)):
         entry = _read(folder / SHARED / name)
         if entry is not None and (entry.block.start, entry.block.stop) == missing[name]:
             record = with_entry(record, entry)

@@ -35,8 +35,8 @@ def list_runs(directory: Path) -> list[RunSummary]:
     """
     if not directory.is_dir():
         raise StorageError(f"there is no folder {directory}; expected one that holds runs, for example `runs`.")
-    found = [summary(folder) for folder in _run_folders(directory)]
-    return sorted(found, key=lambda each: (each.record.started if each.record else "", str(each.folder)))
+    runs = [summary(folder) for folder in _run_folders(directory)]
+    return sorted(runs, key=lambda run: (run.record.started if run.record else "", str(run.folder)))
 
 
 def summary(folder: Path) -> RunSummary:
@@ -50,10 +50,10 @@ def summary(folder: Path) -> RunSummary:
 
 
 def _run_folders(directory: Path) -> list[Path]:
-    found = []
+    places = []
     for place, folders, files in os.walk(directory):
         if RECORD_FILE in files:
-            found.append(Path(place))
+            places.append(Path(place))
             folders.clear()  # a run holds thousands of files and no other run
         folders[:] = [name for name in folders if not name.startswith(".") and not name.endswith(".zarr")]
-    return found
+    return places

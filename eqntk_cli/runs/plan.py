@@ -204,9 +204,9 @@ def require_plan_unchanged(folder: Path, sha256: str) -> None:
     Raises:
         StorageError: plan.yaml was changed or is gone.
     """
-    found = plan_digest(folder.parent)
-    if found != sha256:
-        what = "is gone" if found is None else "was edited"
+    digest = plan_digest(folder.parent)
+    if digest != sha256:
+        what = "is gone" if digest is None else "was edited"
         raise StorageError(
             f"{folder.parent / PLAN_FILE} {what} after {folder.name} was begun under it (plan {sha256[:12]}); restore "
             "it from a copy."

@@ -17,13 +17,13 @@ DECISIVE = ("eqntk", "jax", "jaxlib", "flax", "optax", "numpy")  # another versi
 
 def versions() -> dict[str, str]:
     """Versions of this program, of Python and of the packages that results depend on."""
-    found = {"eqntk": eqntk_cli.__version__, "python": platform.python_version()}
+    installed = {"eqntk": eqntk_cli.__version__, "python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def git_commit() -> str | None:

@@ -10,6 +10,7 @@ Nothing heavy is imported here: the list of runs and the report read records by 
 import json
 import math
 from dataclasses import asdict, dataclass, field, fields, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ class Record:
 
     def with_block(self, block: Block) -> "Record":
         """The record after one more block of members has reached the disk."""
-        done = sorted([*self.blocks_done, block], key=lambda each: each.start)
+        done = sorted([*self.blocks_done, block], key=attrgetter("start"))
         return self.with_blocks(done)
 
     def with_blocks(self, done: list[Block]) -> "Record":
@@ -175,7 +176,7 @@ def _validated(path: Path, values: Any) -> Record:
             "read it with the version of eqntk that wrote it (its `versions` say which)."
         )
     values = _LATER | values
-    names = [each.name for each in fields(Record)]
+    names = [key.name for key in fields(Record)]
     missing = [name for name in names if name not in values]
     if missing:
         raise StorageError(f"{path} is damaged (without {', '.join(missing)}); restore it or start a new run.")
@@ -196,7 +197,7 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
+        return {key: _finite(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
+        return [_finite(item) for item in value]
     return value

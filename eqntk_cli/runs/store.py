@@ -210,7 +210,9 @@ def open_predictions(folder: Path) -> xarray.Dataset:
     except (FileNotFoundError, KeyError, ValueError) as error:
         raise StorageError(f"{folder / STORE} is missing or damaged ({error}); make the run again.") from error
     names = {
-        key: (each.dims, np.array(each.values.tolist())) for key, each in data.coords.items() if each.dtype == _NAMES
+        key: (coordinate.dims, np.array(coordinate.values.tolist()))
+        for key, coordinate in data.coords.items()
+        if coordinate.dtype == _NAMES
     }
     return data.assign_coords(names)
 

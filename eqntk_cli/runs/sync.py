@@ -40,13 +40,13 @@ def offline_runs(directory: Path) -> list[OfflineRun]:
     newest: dict[tuple[Path, str], OfflineRun] = {}
     for place, folders, _ in os.walk(directory):
         at_work = Path(place).name == "wandb" and holder(Path(place).parent / LOCK_FILE) is not None
-        for name in sorted(each for each in folders if each.startswith(_PREFIX)):  # offline-run-<time>-<id>
+        for name in sorted(folder for folder in folders if folder.startswith(_PREFIX)):  # offline-run-<time>-<id>
             run_id = name.rpartition("-")[2]
             folder = Path(place) / name
             sent = any(folder.glob(f"*.wandb{_SENT}"))
             newest[Path(place), run_id] = OfflineRun(folder, run_id, sent, at_work)
         folders[:] = [name for name in folders if not name.startswith(_PREFIX) and not name.endswith(".zarr")]
-    return sorted(newest.values(), key=lambda each: str(each.folder))
+    return sorted(newest.values(), key=lambda run: str(run.folder))
 
 
 def send(run: OfflineRun) -> str | None:

@@ -83,21 +83,21 @@ def read_resources(name: str, config_dir: str | None, given: Mapping[str, str]) 
 
 def described(resources: Resources) -> list[str]:
     """The settings that differ from the cluster's own defaults, as `key=value`."""
-    values = {each.name: getattr(resources, each.name) for each in fields(resources)}
+    values = {setting.name: getattr(resources, setting.name) for setting in fields(resources)}
     return [f"{key}={value}" for key, value in values.items() if value not in (None, False, [], {})]
 
 
 def _resources(path: Path, settings: Mapping[str, Any]) -> Resources:
-    legal = [each.name for each in fields(Resources)]
+    legal = [setting.name for setting in fields(Resources)]
     wrong = [key for key in settings if key not in legal]
     if wrong:
         raise ConfigError(f"{path}: {wrong[0]} is not a setting of a cluster; expected {' | '.join([*legal, *KINDS])}.")
     try:
-        found = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Resources), dict(settings)))
+        resources = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Resources), dict(settings)))
     except OmegaConfBaseException as error:
         raise ConfigError(f"{path}: cluster.{error.full_key}: {one_line(error).rstrip('.')}.") from error
-    assert isinstance(found, Resources)
-    return found
+    assert isinstance(resources, Resources)
+    return resources
 
 
 def _file(name: str, config_dir: str | None) -> Path:

@@ -84,19 +84,19 @@ def _jobs(experiment: Experiment, runs: dict[str, dict[str, str]], arguments: Ar
     given = {**arguments.constants, **arguments.grid}
     axes = {**{key: values for key, values in experiment.grid.items() if key not in given}, **arguments.grid}
     settings = {**experiment.settings, **arguments.constants}
-    found: list[tuple[str, dict[str, str]]] = []
+    combinations: list[tuple[str, dict[str, str]]] = []
     for point in itertools.product(*axes.values()):
         varied = dict(zip(axes, point, strict=True))
         for name, fixed in runs.items():
             label = {} if not name or "label" in given else {"label": name}
             fixed = _following(fixed, {**settings, **varied})
             parts = [name, *(_short(key, value) for key, value in varied.items() if len(axes[key]) > 1)]
-            found.append(("-".join(part for part in parts if part), {**settings, **label, **varied, **fixed}))
-    found = _without_repeats(found)
-    digits = len(str(len(found) - 1))
+            combinations.append(("-".join(part for part in parts if part), {**settings, **label, **varied, **fixed}))
+    combinations = _without_repeats(combinations)
+    digits = len(str(len(combinations) - 1))
     return [
         Job(number, name, _folder(number, digits, name), tuple(f"{key}={value}" for key, value in values.items()))
-        for number, (name, values) in enumerate(found)
+        for number, (name, values) in enumerate(combinations)
     ]
 
 
@@ -135,10 +135,10 @@ def _chosen(experiment: Experiment, arguments: Arguments) -> dict[str, dict[str,
     return chosen
 
 
-def _without_repeats(found: list[tuple[str, dict[str, str]]]) -> list[tuple[str, dict[str, str]]]:
+def _without_repeats(combinations: list[tuple[str, dict[str, str]]]) -> list[tuple[str, dict[str, str]]]:
     """A run that pins an axis would be made once for every value of it: once is enough."""
     kept: dict[tuple[tuple[str, str], ...], tuple[str, dict[str, str]]] = {}
-    for name, values in found:
+    for name, values in combinations:
         kept.setdefault(tuple(sorted(values.items())), (name, values))
     return list(kept.values())
 

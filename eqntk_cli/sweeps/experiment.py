@@ -72,8 +72,8 @@ def as_value(value: Any) -> str:
 def _validated(path: Path, content: Any) -> Experiment:
     legal = ("question", "claim", "settings", "grid", "runs")
     if not isinstance(content, dict) or not set(content) <= set(legal):
-        found = sorted(set(content) - set(legal)) if isinstance(content, dict) else type(content).__name__
-        raise ConfigError(f"{path} holds {found}; an experiment has {' | '.join(legal)}.")
+        unexpected = sorted(set(content) - set(legal)) if isinstance(content, dict) else type(content).__name__
+        raise ConfigError(f"{path} holds {unexpected}; an experiment has {' | '.join(legal)}.")
     grid = _mapping(path, "grid", content.get("grid"))
     for key, values in grid.items():
         if not isinstance(values, list) or not values:

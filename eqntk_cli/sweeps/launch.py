@@ -57,7 +57,7 @@ def launch(folder: Path, manifest: Manifest, jobs: Sequence[Job]) -> list[BaseEx
             returned = launcher.launch([_words(job) for job in jobs], initial_job_idx=0)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(f"launcher={manifest.launcher}: {one_line(error)}") from error
-    return [_error(each) for each in returned]
+    return [_error(result) for result in returned]
 
 
 def _words(job: Job) -> list[str]:

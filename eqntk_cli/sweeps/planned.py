@@ -105,25 +105,25 @@ def keep_plan(folder: Path, plan: Plan) -> Plan:
     if not (folder / PLAN_FILE).is_file():
         write_plan(folder, plan)
         return plan
-    found = read_plan(folder)
-    if found.experiment != plan.experiment:
+    kept = read_plan(folder)
+    if kept.experiment != plan.experiment:
         raise ConfigError(
-            f"{folder / PLAN_FILE} is the plan of experiment={found.experiment}, not of {plan.experiment}; give a new "
+            f"{folder / PLAN_FILE} is the plan of experiment={kept.experiment}, not of {plan.experiment}; give a new "
             "folder."
         )
-    mine, its = ({**each.runs, **each.controls} for each in (plan, found))
+    mine, its = ({**study.runs, **study.controls} for study in (plan, kept))
     differing = sorted(name for name in {*mine, *its} if _digest(mine.get(name)) != _digest(its.get(name)))
     if differing:
         raise ConfigError(
             f"{folder / PLAN_FILE} holds other runs or settings ({differing[0]}); give the settings that the plan was "
             "made with, or a new folder."
         )
-    if plan.members > found.members:
+    if plan.members > kept.members:
         raise ConfigError(
-            f"model.members={plan.members} is not possible; {folder / PLAN_FILE} allows at most {found.members}: give "
+            f"model.members={plan.members} is not possible; {folder / PLAN_FILE} allows at most {kept.members}: give "
             "that number or fewer, or a new folder."
         )
-    return found
+    return kept
 
 
 def _with(plan: Plan, own: dict[str, str]) -> Plan:
@@ -140,7 +140,7 @@ def _with(plan: Plan, own: dict[str, str]) -> Plan:
             elif (key, text) == ("steps", "all"):
                 changes[key] = None
             else:
-                changes[key] = tuple(int(each) for each in text.strip("[]").split(","))
+                changes[key] = tuple(int(number) for number in text.strip("[]").split(","))
         except ValueError as error:
             legal = "whole numbers such as [16,32]" if key in ("steps", "looks") else "a number"
             raise ConfigError(f"{key}={text} is not possible; expected {legal}.") from error

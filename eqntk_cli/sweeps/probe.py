@@ -23,17 +23,17 @@ def probe(config: Config, cores: int, waiting: Callable[[], None]) -> Cost | str
         The cost, or a clause that says why there is none.
     """
     context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe(duplex=False)
+    receiver, sender = context.Pipe(duplex=False)
     began = time.monotonic()
-    process = context.Process(target=_answer, args=(config, cores, began, there), daemon=True)
+    process = context.Process(target=_answer, args=(config, cores, began, sender), daemon=True)
     process.start()
-    there.close()
+    sender.close()
     try:
-        while not here.poll(_LOOK):
+        while not receiver.poll(_LOOK):
             waiting()
             if time.monotonic() > began + PATIENCE:
                 return f"no steady work within {PATIENCE:.0f} s"
-        answer: Cost | str = here.recv()
+        answer: Cost | str = receiver.recv()
         return answer
     except EOFError:
         process.join()

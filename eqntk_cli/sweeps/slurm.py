@@ -162,11 +162,11 @@ def accounts(jobs: Iterable[str]) -> dict[str, QueuedJob]:
 
 def _each_task(jobs: str) -> list[str]:
     """`12_[0-2,5%4]`, tasks of an array that never began, one by one; any other id as it is."""
-    found = re.fullmatch(r"(\d+)_\[([\d,-]+)(%\d+)?\]", jobs)
-    if found is None:
+    match = re.fullmatch(r"(\d+)_\[([\d,-]+)(%\d+)?\]", jobs)
+    if match is None:
         return [jobs]
-    ranges = [part.split("-") for part in found[2].split(",")]
-    return [f"{found[1]}_{task}" for ends in ranges for task in range(int(ends[0]), int(ends[-1]) + 1)]
+    ranges = [part.split("-") for part in match[2].split(",")]
+    return [f"{match[1]}_{task}" for ends in ranges for task in range(int(ends[0]), int(ends[-1]) + 1)]
 
 
 def named(names: Iterable[str]) -> dict[str, str]:
@@ -188,18 +188,18 @@ def cancel(jobs: Iterable[str]) -> None:
         ClusterError: SLURM refuses, or does not answer.
     """
     wanted = set(jobs)
-    there = _unfinished(wanted)
-    if not there:
+    unfinished = _unfinished(wanted)
+    if not unfinished:
         return
-    answer = _asked(["scancel", *sorted(there)])
-    if answer.returncode != 0 and _unfinished(there):  # else they ended in between
+    answer = _asked(["scancel", *sorted(unfinished)])
+    if answer.returncode != 0 and _unfinished(unfinished):  # else they ended in between
         raise ClusterError(f"SLURM does not cancel: {_said(answer.stderr)}.")
 
 
 def _unfinished(jobs: set[str]) -> set[str]:
     """Those of these jobs of which a task waits or runs."""
     known = queue().items()
-    return jobs & {job.partition("_")[0] for job, each in known if (each.waits or each.works) and not each.ends}
+    return jobs & {job.partition("_")[0] for job, entry in known if (entry.waits or entry.works) and not entry.ends}
 
 
 def requeue() -> bool:

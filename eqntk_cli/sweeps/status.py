@@ -62,13 +62,17 @@ class Overview:
 
     def members_made(self) -> dict[str, int]:
         """The members that are there already, by the folders of their runs."""
-        return {each.job.folder: each.run.record.members_done for each in self.runs if each.run and each.run.record}
+        return {
+            status.job.folder: status.run.record.members_done
+            for status in self.runs
+            if status.run and status.run.record
+        }
 
     def counts(self) -> str:
         """`3 queued, 2 running, 7 done`."""
         order = ("waiting", "queued", "running", "preempted", "killed", "lost", "cancelled", "failed", "done")
-        found = {state: sum(run.state == state for run in self.runs) for state in order}
-        return ", ".join(f"{number} {state}" for state, number in found.items() if number)
+        counted = {state: sum(run.state == state for run in self.runs) for state in order}
+        return ", ".join(f"{number} {state}" for state, number in counted.items() if number)
 
 
 def overview(folder: Path, manifest: Manifest) -> Overview:
@@ -89,7 +93,7 @@ def overview(folder: Path, manifest: Manifest) -> Overview:
         known = _known({job for tasks in jobs.values() for job in tasks})
     except ClusterError as error:
         trouble = str(error)
-    found = []
+    statuses = []
     for job, run in states(folder, manifest):
         tasks = Tasks.of(jobs.get(job.folder, ()), known)
         if tasks.ended() is None and job.folder in cancelled:
@@ -98,11 +102,11 @@ def overview(folder: Path, manifest: Manifest) -> Overview:
         if not status.active and status.state != "done" and holder(folder / job.folder / LOCK_FILE) is not None:
             status = replace(status, active=True)
         if tasks.entries and status.state in FINISHED[1:]:
-            told = tasks.ended()
-            number = next(iter(tasks.entries)) if told is None else told[0]
+            ended = tasks.ended()
+            number = next(iter(tasks.entries)) if ended is None else ended[0]
             status = _explained(status, slurm.log_file(folder / LOGS, number))
-        found.append(status)
-    return Overview(tuple(found), trouble)
+        statuses.append(status)
+    return Overview(tuple(statuses), trouble)
 
 
 def _known(jobs: set[str]) -> dict[str, QueuedJob]:
@@ -129,10 +133,10 @@ def _status(job: Job, run: RunSummary | None, tasks: Tasks, submitted: bool) -> 
     if not submitted or state in ("failed", "damaged"):
         left = _seconds_left(run.record) if run is not None and run.record is not None and state == "running" else None
         return RunStatus(job, run, state, reason=said if state in ("failed", "damaged") else "", seconds_left=left)
-    told = tasks.ended()
-    if told is None:
+    ended = tasks.ended()
+    if ended is None:
         return RunStatus(job, run, "lost" if run is None else "killed", reason="the queue does not know it any more")
-    ending = told[1].state
+    ending = ended[1].state
     if ending.startswith("CANCELLED"):
         return RunStatus(job, run, "cancelled")
     by_itself = ending == "COMPLETED" or state == "preempted"  # it said how far it was, and left

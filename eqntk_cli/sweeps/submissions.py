@@ -84,7 +84,7 @@ def withdraw(folder: Path, array: Array) -> None:
 
 def with_numbers(arrays: Sequence[Array], numbers: dict[str, str]) -> list[Array]:
     """The arrays with numbers, by their names, where they have none yet."""
-    return [replace(each, job=numbers.get(each.name)) if each.job is None else each for each in arrays]
+    return [replace(array, job=numbers.get(array.name)) if array.job is None else array for array in arrays]
 
 
 def latest_jobs(arrays: Sequence[Array]) -> dict[str, tuple[str, ...]]:
@@ -93,10 +93,10 @@ def latest_jobs(arrays: Sequence[Array]) -> dict[str, tuple[str, ...]]:
 
 
 def _without(folder: Path, array: Array) -> list[Array]:
-    return [each for each in read_arrays(folder) if each.name != array.name]
+    return [other for other in read_arrays(folder) if other.name != array.name]
 
 
 def _write(folder: Path, arrays: Sequence[Array]) -> None:
     make_folder(folder / LOGS)
-    entries = [asdict(each) for each in arrays]
+    entries = [asdict(array) for array in arrays]
     write_text(folder / LOGS / JOURNAL, json.dumps({"schema": SCHEMA, "arrays": entries}, indent=1) + "\n")
