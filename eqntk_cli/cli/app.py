@@ -112,7 +112,7 @@ def load(name: str) -> Any:
     command = _without_completion_options(typer.main.get_command(group))
     command.name = name
     if name in _WITH_SETTINGS:
-        from eqntk_cli.cli.settings_help import settings_help
+        from eqntk_cli.cli.completion import settings_help
 
         command.epilog = settings_help()
     return command

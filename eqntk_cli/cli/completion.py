@@ -1,4 +1,4 @@
-"""Completion in the shell: commands and options by Typer, KEY=VALUE settings from the index of all keys.
+"""What can be typed as KEY=VALUE, from the index of all keys: completed by the shell, and listed by `--help`.
 
 The shell asks the program itself (environment variable _EQNTK_COMPLETE), so what is offered is what is legal. bash
 splits words at `=`: there only the value is completed, and no space is added after a key.
@@ -6,16 +6,17 @@ splits words at `=`: there only the value is completed, and no space is added af
 
 import glob
 import os
+import textwrap
 from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
-from eqntk_cli.config.folders import experiments_dir
 from eqntk_cli.config.keys import groups, keys, legal_values
 from eqntk_cli.errors import ConfigError
 
 _PATHS = {"dataset.files": False, "dataset.exclude": False, "dataset.root": True}  # whether it is a folder
+_WIDTH = 78  # of the list in `--help`
 
 SCRIPTS = {
     "bash": """\
@@ -59,8 +60,9 @@ def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def complete_sweep(ctx: typer.Context, incomplete: str) -> list[str]:
     """Settings of a sweep: lists of values too, and the experiments."""
-    experiments = tuple(sorted(file.stem for file in experiments_dir().glob("*.yaml")))
-    return suggestions(incomplete, _before(ctx), groups_too={"experiment": experiments, **groups()})
+    from eqntk_cli.sweeps.experiment import experiment_names
+
+    return suggestions(incomplete, _before(ctx), groups_too={"experiment": experiment_names(), **groups()})
 
 
 def suggestions(incomplete: str, before: list[str], groups_too: dict[str, tuple[str, ...]]) -> list[str]:
@@ -82,6 +84,17 @@ def suggestions(incomplete: str, before: list[str], groups_too: dict[str, tuple[
         short = [f"{name}." for name in groups_too if f"{name}.".startswith(incomplete) and f"{name}." != incomplete]
         completions = [word for word in completions if "." not in word] + [part for part in short if _has_keys(part)]
     return list(dict.fromkeys(completions))
+
+
+def settings_help() -> str:
+    """Config groups with their options, then single settings with their words."""
+    lines = ["\b", "Config groups (GROUP=OPTION):"]
+    for group, options in groups().items():
+        lines += _hanging(f"  {group}=", " ".join(options))
+    lines += ["", "\b", "Single settings (KEY=VALUE; `--cfg job` prints all with their values):"]
+    for group in (*groups(), ""):
+        lines += _hanging(f"  {group}.*  " if group else "  ", " ".join(_settings(group)))
+    return "\n".join(lines)
 
 
 def _rejoined(words: list[str]) -> list[str]:
@@ -129,3 +142,17 @@ def _has_keys(part: str) -> bool:
 def _before(ctx: typer.Context) -> list[str]:
     given: Iterable[str] = ctx.params.get("settings") or ()
     return [*given, *ctx.args]
+
+
+def _settings(group: str) -> list[str]:
+    named = [key for key in keys() if key.rpartition(".")[0] == group]
+    return [_with_words(key) for key in named if key.rpartition(".")[2] != "name"]
+
+
+def _with_words(key: str) -> str:
+    words = legal_values(key)
+    return f"{key.rpartition('.')[2]}={'|'.join(words)}" if words else key.rpartition(".")[2]
+
+
+def _hanging(head: str, text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=head, subsequent_indent=" " * 6, break_on_hyphens=False)

@@ -6,12 +6,14 @@ rather than print it, so that the command line can say it in one line.
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from eqntk_cli.config.compose import one_line, register
@@ -19,19 +21,33 @@ from eqntk_cli.config.folders import conf_dir
 from eqntk_cli.errors import ConfigError
 
 
-def run_hydra(arguments: list[str], task: Callable[..., Any]) -> None:
-    """Let Hydra compose the settings and call `task` with them, or print what its own options ask for.
+def compose_for_run(arguments: list[str]) -> tuple[DictConfig, Path] | None:
+    """The settings that Hydra composes and the folder that it makes for the run; None where its options only print.
+
+    The run begins when Hydra is through: so it sees the command line as it was typed, and what goes wrong in it is not
+    an error of Hydra's.
 
     Raises:
         ConfigError: what Hydra finds wrong, in one line.
     """
     register()
-    decorated = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(task)
+    kept = _Kept()
+    decorated = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(kept)
     try:
         with _swapped(arguments):
             decorated()
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(one_line(error)) from error
+    return kept.composed
+
+
+class _Kept:
+    """What Hydra calls."""
+
+    composed: tuple[DictConfig, Path] | None = None
+
+    def __call__(self, settings: DictConfig) -> None:
+        self.composed = settings, Path(HydraConfig.get().runtime.output_dir)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -81,37 +81,21 @@ def train(
     _train([*arguments, *overrides])
 
 
-class _Composed:
-    """What Hydra calls: it takes the settings and the folder, and the run begins when Hydra is through.
-
-    So the run sees the command line as it was typed, and what goes wrong in it is not an error of Hydra's.
-    """
-
-    settings: Any = None
-    folder: Path
-
-    def __call__(self, settings: Any) -> None:
-        from hydra.core.hydra_config import HydraConfig
-
-        self.settings = settings
-        self.folder = Path(HydraConfig.get().runtime.output_dir)
-
-
 def _train(arguments: list[str]) -> None:
     from eqntk_cli.architectures.checks import check
-    from eqntk_cli.cli.hydra_main import run_hydra
+    from eqntk_cli.cli.hydra_main import compose_for_run
     from eqntk_cli.config.compose import to_config
 
-    composed = _Composed()
-    run_hydra(arguments, composed)
-    if composed.settings is None:
+    composed = compose_for_run(arguments)
+    if composed is None:
         return  # --cfg or --info
+    settings, folder = composed
     try:
-        config = to_config(composed.settings)
+        config = to_config(settings)
         check(config)
-        _run(config, composed.folder)
+        _run(config, folder)
     finally:
-        _remove_empty(composed.folder)  # refused before anything was recorded
+        _remove_empty(folder)  # refused before anything was recorded
 
 
 def _remove_empty(folder: Path) -> None:
