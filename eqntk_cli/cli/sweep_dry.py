@@ -65,7 +65,7 @@ def _line(job: "Job", tasks: int = 1) -> str:
 def _measured(parts: Sequence["Batch"]) -> "dict[str, Cost | str]":
     """The cost of every run; those that take the same are measured once."""
     from eqntk_cli.runs.cost import same_cost
-    from eqntk_cli.sweeps.probe import probe
+    from eqntk_cli.sweeps.estimate import probe
 
     alike: dict[tuple[str, int], tuple[Config, list[str]]] = {}
     for part in parts:
@@ -125,7 +125,7 @@ def _summed(parts: Sequence["Batch"], costs: "Costs", made: Mapping[str, int]) -
 
 def _measured_on(cost: "Cost", resources: "Resources") -> str:
     """The device, and what of the cluster's it lacks."""
-    from eqntk_cli.sweeps.probe import cores_here
+    from eqntk_cli.sweeps.estimate import cores_here
 
     if not cost.device.startswith("cpu"):
         return cost.device.partition(" ")[2]

@@ -1,14 +1,64 @@
-"""What a job of a cluster will take, set beside what it asks for."""
+"""What a job of a cluster will take: measured by a probe, told in words, and set beside what it asks for.
+
+A probe is some seconds of a run's own work, in a process of its own that leaves nothing behind.
+"""
 
 import math
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
+from eqntk_cli.config.precision import set_precision
+from eqntk_cli.config.schema import Config
+from eqntk_cli.errors import UserError
 from eqntk_cli.files.room import readable
 from eqntk_cli.progress import duration
 from eqntk_cli.runs.cost import Cost
-from eqntk_cli.sweeps.cluster import Resources
 from eqntk_cli.sweeps.notice import margin
 
+if TYPE_CHECKING:  # the process of a probe need not import it
+    from eqntk_cli.sweeps.cluster import Resources
+
+PATIENCE = 60.0  # seconds for a probe, imports and compiling included
+_LOOK = 0.2  # seconds between two words to whoever waits
 _GIB = 2**30
+
+
+def probe(config: Config, cores: int, waiting: Callable[[], None]) -> Cost | str:
+    """Measure a run on so many cores of this machine; `waiting` is called some times a second.
+
+    Returns:
+        The cost, or a clause that says why there is none.
+    """
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    began = time.monotonic()
+    process = context.Process(target=_answer, args=(config, cores, began, sender), daemon=True)
+    process.start()
+    sender.close()
+    try:
+        while not receiver.poll(_LOOK):
+            waiting()
+            if time.monotonic() > began + PATIENCE:
+                return f"no steady work within {PATIENCE:.0f} s"
+        answer: Cost | str = receiver.recv()
+        return answer
+    except EOFError:
+        process.join()
+        killed = process.exitcode == -signal.SIGKILL
+        return f"the probe ended with status {process.exitcode}" + ("; is there memory enough?" if killed else "")
+    finally:
+        process.kill()
+        process.join()
+
+
+def cores_here() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def expected(cost: Cost, members: int) -> str:
@@ -21,7 +71,7 @@ def expected(cost: Cost, members: int) -> str:
     )
 
 
-def shortfalls(cost: Cost, members: int, resources: Resources) -> list[str]:
+def shortfalls(cost: Cost, members: int, resources: "Resources") -> list[str]:
     """Where what a job asks for will not do, and what does; a sentence each."""
     said = []
     if resources.mem_gb is not None and cost.memory > resources.mem_gb * _GIB:
@@ -44,7 +94,21 @@ def shortfalls(cost: Cost, members: int, resources: Resources) -> list[str]:
     return said
 
 
-def _restarts(cost: Cost, members: int, resources: Resources) -> int | None:
+def _answer(config: Config, cores: int, began: float, answer: Connection) -> None:
+    """In the process of its own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever waits
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+    set_precision(config.precision)
+    from eqntk_cli.runs.measure import measured  # imports jax, which counts the cores
+
+    try:
+        answer.send(measured(config, began))
+    except UserError as error:
+        answer.send(" ".join(str(error).split()).rstrip("."))
+
+
+def _restarts(cost: Cost, members: int, resources: "Resources") -> int | None:
     """How often a job reaches its time limit; None if it never keeps anything."""
     limit = 60 * resources.timeout_min
     if cost.seconds(members) <= limit - resources.signal_delay_s:

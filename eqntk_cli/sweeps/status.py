@@ -1,6 +1,6 @@
 """How far a sweep is: what the run folders record, and what the queue of the cluster says of the jobs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from eqntk_cli.sweeps.manifest import Manifest, states
 from eqntk_cli.sweeps.slurm import QueuedJob
 from eqntk_cli.sweeps.submissions import LOGS, latest_jobs
 from eqntk_cli.sweeps.submit import known_arrays
-from eqntk_cli.sweeps.tasks import Tasks
 
 FINISHED = ("done", "failed", "cancelled", "lost", "killed")
 _TAIL = 4096  # bytes of a log in which its last line is looked for
@@ -95,9 +94,9 @@ def overview(folder: Path, manifest: Manifest) -> Overview:
         trouble = str(error)
     statuses = []
     for job, run in states(folder, manifest):
-        tasks = Tasks.of(jobs.get(job.folder, ()), known)
+        tasks = _Tasks.of(jobs.get(job.folder, ()), known)
         if tasks.ended() is None and job.folder in cancelled:
-            tasks = Tasks(dict.fromkeys(tasks.entries, QueuedJob("CANCELLED")))
+            tasks = _Tasks(dict.fromkeys(tasks.entries, QueuedJob("CANCELLED")))
         status = _status(job, run, tasks, submitted=bool(tasks.entries) and not trouble)
         if not status.active and status.state != "done" and holder(folder / job.folder / LOCK_FILE) is not None:
             status = replace(status, active=True)
@@ -109,6 +108,62 @@ def overview(folder: Path, manifest: Manifest) -> Overview:
     return Overview(tuple(statuses), trouble)
 
 
+@dataclass(frozen=True)
+class _Tasks:
+    """The tasks of one run by their job ids, with what the queue or the accounts know of them (None: nothing).
+
+    A run that several tasks share is active if any of them is.
+    """
+
+    entries: Mapping[str, QueuedJob | None]
+
+    @classmethod
+    def of(cls, jobs: Sequence[str], known: Mapping[str, QueuedJob]) -> "_Tasks":
+        """The tasks with these ids; none for a run that was not submitted."""
+        return cls({job: known.get(job) for job in jobs})
+
+    @property
+    def works(self) -> int:
+        """How many are on a node."""
+        return len(self._those(_works))
+
+    @property
+    def waits(self) -> int:
+        """How many are in the queue and have not begun."""
+        return len(self._those(_waits))
+
+    @property
+    def where(self) -> str:
+        """On which nodes they are, and how many of how many."""
+        nodes = ", ".join(sorted({entry.node for entry in self._those(_works)}))
+        return f"on {nodes}" if len(self.entries) == 1 else f"{self.works} of {len(self.entries)} tasks on {nodes}"
+
+    @property
+    def reason(self) -> str:
+        """Why the first of those that wait does."""
+        return next((entry.reason for entry in self._those(_waits)), "")
+
+    def ended(self) -> tuple[str, QueuedJob] | None:
+        """The task that tells best how the run has ended: the first that did not complete; None where none is known."""
+        known = [(job, entry) for job, entry in self.entries.items() if entry is not None]
+        return min(known, key=_completed, default=None)
+
+    def _those(self, are: Callable[[QueuedJob], bool]) -> list[QueuedJob]:
+        return [entry for entry in self.entries.values() if entry is not None and are(entry)]
+
+
+def _works(entry: QueuedJob) -> bool:
+    return entry.works
+
+
+def _waits(entry: QueuedJob) -> bool:
+    return entry.waits
+
+
+def _completed(task: tuple[str, QueuedJob]) -> bool:
+    return task[1].state == "COMPLETED"
+
+
 def _known(jobs: set[str]) -> dict[str, QueuedJob]:
     """What the queue, or else the accounts, say of these jobs."""
     if not jobs:
@@ -118,7 +173,7 @@ def _known(jobs: set[str]) -> dict[str, QueuedJob]:
     return {**slurm.accounts({job.partition("_")[0] for job in forgotten}), **queued} if forgotten else queued
 
 
-def _status(job: Job, run: RunSummary | None, tasks: Tasks, submitted: bool) -> RunStatus:
+def _status(job: Job, run: RunSummary | None, tasks: _Tasks, submitted: bool) -> RunStatus:
     state = "waiting" if run is None else run.state
     if state == "done":
         return RunStatus(job, run, "done")

@@ -61,5 +61,5 @@ def probes(monkeypatch):
             return "the data are not here"
         return Cost(10, 0, 60, 4, 4, memory=5 * 2**30, storage=2**20, whole=True, device="cpu:0 cpu")
 
-    monkeypatch.setattr("eqntk_cli.sweeps.probe.probe", probe)
+    monkeypatch.setattr("eqntk_cli.sweeps.estimate.probe", probe)
     return found

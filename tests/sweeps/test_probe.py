@@ -6,9 +6,9 @@ import pytest
 
 from eqntk_cli.config.compose import compose
 from eqntk_cli.runs.cost import Cost, same_cost
-from eqntk_cli.sweeps import probe
+from eqntk_cli.sweeps import estimate
 from eqntk_cli.sweeps.cluster import Resources
-from eqntk_cli.sweeps.estimate import expected, shortfalls
+from eqntk_cli.sweeps.estimate import expected, probe, shortfalls
 from tests.cli.console import TINY
 
 # 100 s before the first member, 20 s per program of 8 members, blocks of 16
@@ -78,8 +78,8 @@ def test_runs_that_take_the_same_are_measured_once():
 def test_a_process_of_its_own_measures_or_says_why_not(monkeypatch):
     told = []
     config = settings("dataset=qm9", "architecture=spherical_mlp", "group=so3", "dataset.root=/nowhere")
-    answer = probe.probe(config, 1, lambda: told.append(1))
+    answer = probe(config, 1, lambda: told.append(1))
     assert "/nowhere" in answer
     assert told
-    monkeypatch.setattr(probe, "PATIENCE", 0.3)
-    assert probe.probe(settings(), 1, lambda: None) == "no steady work within 0 s"
+    monkeypatch.setattr(estimate, "PATIENCE", 0.3)
+    assert probe(settings(), 1, lambda: None) == "no steady work within 0 s"
