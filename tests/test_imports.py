@@ -74,7 +74,7 @@ def test_imports_run_one_way(folder):
 def test_the_report_reads_run_folders_and_nothing_else():
     used = {module for file in (PACKAGE / "report").rglob("*.py") for module in imported(parsed(file))}
     of_runs = {module for module in used if module.startswith("eqntk_cli.runs")}
-    names = ("record", "plan", "contents", "integrity", "store", "listing", "metrics_file", "provenance")
+    names = ("record", "plan", "contents", "integrity", "store", "listing", "metrics", "provenance")
     readers = {f"eqntk_cli.runs.{name}" for name in names}
     assert of_runs - readers - {"eqntk_cli.runs"} == set()
     assert {module.split(".")[0] for module in used} & {"jax", "flax", "optax"} == set()

@@ -157,7 +157,7 @@ def _run(config: "Config", folder: Path) -> None:
 
 
 def _report(folder: Path) -> None:
-    from eqntk_cli.runs.metrics_file import headline
+    from eqntk_cli.runs.metrics import headline
 
     picture = _draw(folder)
     metric = headline(folder)
@@ -173,7 +173,7 @@ def _draw(folder: Path) -> Path | None:
     from eqntk_cli.files.atomic import write_bytes
     from eqntk_cli.report.paper.canvas import styled, to_bytes
     from eqntk_cli.report.paper.metrics import metrics_figure
-    from eqntk_cli.runs.metrics_file import read_metrics
+    from eqntk_cli.runs.metrics import read_metrics
     from eqntk_cli.runs.record import read_record
 
     rows = read_metrics(folder)

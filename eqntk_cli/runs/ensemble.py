@@ -12,11 +12,10 @@ from eqntk_cli.errors import NumericalError, StorageError
 from eqntk_cli.models.base import EnsembleModel
 from eqntk_cli.progress import Bar
 from eqntk_cli.runs.entries import Entry, drop_entry
+from eqntk_cli.runs.evaluation import evaluation_points, metric_rows
 from eqntk_cli.runs.integrity import damaged_blocks
 from eqntk_cli.runs.interrupts import good_moment
-from eqntk_cli.runs.metrics import metric_rows, write_metrics
-from eqntk_cli.runs.metrics_file import headline
-from eqntk_cli.runs.points import evaluation_points
+from eqntk_cli.runs.metrics import headline, write_metrics
 from eqntk_cli.runs.record import Block, Record
 from eqntk_cli.runs.session import Session
 from eqntk_cli.runs.store import EnsembleStore

@@ -16,9 +16,9 @@ from eqntk_cli.files.room import require_room
 from eqntk_cli.models.base import KERNEL_SHARE, KernelModel
 from eqntk_cli.models.grams import Grams
 from eqntk_cli.runs.contents import KERNELS
+from eqntk_cli.runs.evaluation import evaluation_points, metric_rows
 from eqntk_cli.runs.interrupts import good_moment
-from eqntk_cli.runs.metrics import metric_rows, write_metrics
-from eqntk_cli.runs.points import evaluation_points
+from eqntk_cli.runs.metrics import write_metrics
 from eqntk_cli.runs.provenance import DECISIVE
 from eqntk_cli.runs.session import Session
 from eqntk_cli.runs.store import ROOM, write_kernel_predictions

@@ -7,7 +7,7 @@ from pathlib import Path
 from eqntk_cli.errors import StorageError
 from eqntk_cli.files.lock import holder
 from eqntk_cli.runs.contents import LOCK_FILE, RECORD_FILE
-from eqntk_cli.runs.metrics_file import headline
+from eqntk_cli.runs.metrics import headline
 from eqntk_cli.runs.provenance import host
 from eqntk_cli.runs.record import Record, read_record
 

@@ -10,12 +10,11 @@ from fake_runs import FakeEnsemble, bundle, config, load
 from eqntk_cli.config.schema import ArchitectureConfig, GroupConfig, TrackingConfig
 from eqntk_cli.errors import ConfigError, StorageError
 from eqntk_cli.runs.contents import CONFIG_FILE
+from eqntk_cli.runs.evaluation import evaluation_points, metric_rows
 from eqntk_cli.runs.execute import execute
 from eqntk_cli.runs.folder import difference, logging_to, new_run_folder, read_config, write_config
 from eqntk_cli.runs.listing import list_runs
-from eqntk_cli.runs.metrics import metric_rows
-from eqntk_cli.runs.metrics_file import headline
-from eqntk_cli.runs.points import evaluation_points
+from eqntk_cli.runs.metrics import headline
 from eqntk_cli.runs.record import read_record, write_record
 
 
