@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from eqntk_cli import __version__
-from eqntk_cli.config import folders
+from eqntk_cli.config import yaml_files
 
 ROOT = Path(__file__).resolve().parents[1]
 # addresses of package registries and their mirrors, whatever their name
@@ -81,11 +81,11 @@ def test_the_citation_names_this_version_and_licence():
 
 
 def test_the_folders_are_found_in_a_checkout_and_in_a_wheel(tmp_path, monkeypatch):
-    assert folders.conf_dir() == ROOT / "conf"
+    assert yaml_files.conf_dir() == ROOT / "conf"
     (tmp_path / "eqntk_cli" / "conf").mkdir(parents=True)
-    monkeypatch.setattr(folders, "_PACKAGE", tmp_path / "eqntk_cli")
-    assert folders.conf_dir() == tmp_path / "eqntk_cli" / "conf"
-    assert folders.experiments_dir() == tmp_path / "experiments"
+    monkeypatch.setattr(yaml_files, "_PACKAGE", tmp_path / "eqntk_cli")
+    assert yaml_files.conf_dir() == tmp_path / "eqntk_cli" / "conf"
+    assert yaml_files.experiments_dir() == tmp_path / "experiments"
 
 
 @pytest.fixture(scope="module")

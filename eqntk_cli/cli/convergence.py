@@ -31,7 +31,6 @@ def convergence(
 
     from eqntk_cli.cli.going_on import say_loading
     from eqntk_cli.config.compose import compose
-    from eqntk_cli.config.precision import set_precision
 
     sizes = _widths(widths)
     say_loading()
@@ -40,7 +39,7 @@ def convergence(
             raise ConfigError(f"{word} has no effect here; use --widths, --members and --samples")
     config = compose([*(settings or []), f"dataset.n_train={samples}"], config_dir)
     config = replace(config, model=replace(config.model, members=members, antithetic=False, route="auto"))
-    set_precision(config.precision)
+    config.set_precision()
     study = _measured(config, sizes)
     _write(study, out)
     _tell(study, out, as_json)

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from eqntk_cli.config.compose import one_line, register
-from eqntk_cli.config.folders import conf_dir
+from eqntk_cli.config.yaml_files import conf_dir
 from eqntk_cli.errors import ConfigError
 
 

@@ -59,7 +59,6 @@ def kernel(
 
     say_loading()
     from eqntk_cli.config.compose import compose
-    from eqntk_cli.config.precision import set_precision
     from eqntk_cli.interface.inputs import from_dataset
 
     if memory is not None and not memory > 0:
@@ -68,7 +67,7 @@ def kernel(
     config = compose(_overrides(settings or []), config_dir)
     if config.model.route not in _ROUTES:
         raise ConfigError(f"route={config.model.route} is not possible for one kernel; expected {' | '.join(_ROUTES)}.")
-    set_precision(config.precision)
+    config.set_precision()
     if x1 is not None:
         if columns is not None or targets is not None or rows != "train":
             raise ConfigError("--rows, --columns and --targets choose from a data set; leave them out with --x1.")

@@ -132,13 +132,12 @@ def _changed(overrides: list[str]) -> dict[str, int]:
 def _resume(folder: Path, changed: dict[str, int]) -> None:
     from dataclasses import replace
 
-    from eqntk_cli.config.precision import set_precision
     from eqntk_cli.runs.folder import read_config
 
     say_loading()
     config = read_config(folder)
     if "model.members" in changed:
-        set_precision(config.precision)  # before data are read
+        config.set_precision()  # before data are read
         from eqntk_cli.runs.grow import grow
 
         grow(folder, changed["model.members"])

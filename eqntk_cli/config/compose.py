@@ -13,9 +13,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from eqntk_cli.config.folders import conf_dir
 from eqntk_cli.config.keys import check_overrides
 from eqntk_cli.config.schema import Config
+from eqntk_cli.config.yaml_files import conf_dir
 from eqntk_cli.errors import ConfigError
 
 _NOISE = ("object_type=", "reference_type=", "full_key:", "See http")

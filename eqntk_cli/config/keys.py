@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from eqntk_cli.config import schema
-from eqntk_cli.config.folders import conf_dir
+from eqntk_cli.config.yaml_files import conf_dir
 from eqntk_cli.errors import ConfigError
 
 LEGAL_VALUES: dict[str, tuple[str, ...]] = {

@@ -267,3 +267,9 @@ class Config:
         require(self.role in ("subject", "control"), "role", self.role, ("subject", "control"))
         require(self.control is None or self.control in CONTROLS, "control", self.control, CONTROLS)
         require(self.precision in PRECISIONS, "precision", self.precision, PRECISIONS)
+
+    def set_precision(self) -> None:
+        """Let jax compute in the precision of these settings; before the first array is made."""
+        import jax  # takes seconds, and most of what reads settings does not need it
+
+        jax.config.update("jax_enable_x64", self.precision == "float64")

@@ -16,8 +16,8 @@ import yaml
 from jaxtyping import Float
 
 from eqntk_cli.architectures.registry import pair_kernel
-from eqntk_cli.config.folders import conf_dir
 from eqntk_cli.config.schema import ArchitectureConfig, Config, GroupConfig, ModelConfig
+from eqntk_cli.config.yaml_files import conf_dir
 from eqntk_cli.domains.base import Domain
 from eqntk_cli.domains.samples import Samples
 from eqntk_cli.errors import ConfigError

@@ -13,8 +13,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from eqntk_cli.config.compose import one_line
-from eqntk_cli.config.folders import conf_dir
 from eqntk_cli.config.schema import require
+from eqntk_cli.config.yaml_files import as_mapping, conf_dir, read_yaml
 from eqntk_cli.errors import ConfigError
 
 KINDS = ("ensemble", "ntk")
@@ -72,7 +72,7 @@ def read_resources(name: str, config_dir: str | None, given: Mapping[str, str]) 
         ConfigError: no such cluster, an unknown key, or a value of the wrong type or out of range.
     """
     path = _file(name, config_dir)
-    settings = _read(path)
+    settings = as_mapping(read_yaml(path), str(path))
     own = {kind: settings.pop(kind, None) or {} for kind in KINDS}
     for key, value in given.items():
         kind, dot, inner = key.partition(".")
@@ -112,15 +112,3 @@ def _file(name: str, config_dir: str | None) -> Path:
 def _folders(config_dir: str | None) -> Sequence[Path]:
     own = [] if config_dir is None else [Path(config_dir) / _GROUP]
     return [*own, conf_dir() / _GROUP]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not yaml: {' '.join(str(error).split())}.") from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} is a {type(content).__name__}; expected `key: value` lines.")
-    return {str(key): value for key, value in content.items()}

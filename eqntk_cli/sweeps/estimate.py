@@ -12,7 +12,6 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
-from eqntk_cli.config.precision import set_precision
 from eqntk_cli.config.schema import Config
 from eqntk_cli.errors import UserError
 from eqntk_cli.files.room import readable
@@ -99,7 +98,7 @@ def _answer(config: Config, cores: int, began: float, answer: Connection) -> Non
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever waits
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
-    set_precision(config.precision)
+    config.set_precision()
     from eqntk_cli.runs.measure import measured  # imports jax, which counts the cores
 
     try:

@@ -14,9 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from eqntk_cli.config.folders import experiments_dir
+from eqntk_cli.config.yaml_files import as_mapping, experiments_dir, read_yaml
 from eqntk_cli.errors import ConfigError
 
 Values = dict[str, str]
@@ -51,11 +49,7 @@ def read_experiment(name: str) -> Experiment:
         near = difflib.get_close_matches(name, experiment_names(), n=1)
         hint = f"the nearest is {near[0]}; all: " if near else "expected a yaml file of your own, or "
         raise ConfigError(f"experiment={name} is not there; {hint}{' | '.join(experiment_names())}.")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not yaml: {' '.join(str(error).split())}.") from error
-    return _validated(path, content)
+    return _validated(path, read_yaml(path))
 
 
 def as_value(value: Any) -> str:
@@ -74,11 +68,11 @@ def _validated(path: Path, content: Any) -> Experiment:
     if not isinstance(content, dict) or not set(content) <= set(legal):
         unexpected = sorted(set(content) - set(legal)) if isinstance(content, dict) else type(content).__name__
         raise ConfigError(f"{path} holds {unexpected}; an experiment has {' | '.join(legal)}.")
-    grid = _mapping(path, "grid", content.get("grid"))
+    grid = as_mapping(content.get("grid"), f"{path}: grid")
     for key, values in grid.items():
         if not isinstance(values, list) or not values:
             raise ConfigError(f"{path}: grid {key}={values} is not possible; expected a list of values.")
-    runs = _mapping(path, "runs", content.get("runs"))
+    runs = as_mapping(content.get("runs"), f"{path}: runs")
     return Experiment(
         name=path.stem,
         question=str(content.get("question", "")).strip(),
@@ -90,12 +84,4 @@ def _validated(path: Path, content: Any) -> Experiment:
 
 
 def _values(path: Path, part: str, content: Any) -> Values:
-    return {key: as_value(value) for key, value in _mapping(path, part, content).items()}
-
-
-def _mapping(path: Path, part: str, content: Any) -> dict[str, Any]:
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: {part} is a {type(content).__name__}; expected `key: value` lines.")
-    return {str(key): value for key, value in content.items()}
+    return {key: as_value(value) for key, value in as_mapping(content, f"{path}: {part}").items()}

@@ -14,7 +14,6 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from eqntk_cli.config.compose import to_config
-from eqntk_cli.config.precision import set_precision
 from eqntk_cli.config.schema import Config
 from eqntk_cli.errors import UserError
 from eqntk_cli.runs.interrupts import Interrupts, leave
@@ -98,7 +97,7 @@ class ClusterJob:
 
 def execute(config: Config, folder: Path) -> Path:
     """Run in a folder, or go on with what is there."""
-    set_precision(config.precision)
+    config.set_precision()
     from eqntk_cli.recursion.activations.registry import get_activation  # imports jax, which wants its precision first
     from eqntk_cli.runs.execute import execute as execute_run
 

@@ -18,7 +18,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf.errors import OmegaConfBaseException
 
 from eqntk_cli.config.compose import one_line, register, search_override
-from eqntk_cli.config.folders import conf_dir
+from eqntk_cli.config.yaml_files import conf_dir
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.sweeps.expand import Job
 from eqntk_cli.sweeps.job import Outcome, run_job

@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from eqntk_cli.config.folders import conf_dir
+from eqntk_cli.config.yaml_files import conf_dir
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.sweeps.cluster import Resources, cluster_names, described, kind_of, read_resources
 
