@@ -103,10 +103,6 @@ class Group(ABC):
         self.require_action(space)
         return space.move(self.listed().matrices, x)
 
-    def acts_on(self, space: Space) -> bool:
-        """Whether the group maps the domain exactly onto itself."""
-        return self._obstacle(space) is None
-
     def require_action(self, space: Space) -> None:
         """Refuse a domain on which the group does not act.
 

@@ -25,8 +25,7 @@ class SO3(Group):
     Examples:
         >>> from eqntk_cli.domains.sphere import Sphere
         >>> group = SO3()
-        >>> group.acts_on(Sphere(bandlimit=4, channels=1))
-        True
+        >>> group.require_action(Sphere(bandlimit=4, channels=1))  # an error if the group had nothing to do there
         >>> [rule.nodes for _, rule in zip(range(3), group.rules(2))]
         [18, 75, 196]
     """

@@ -1,11 +1,9 @@
-"""The run folder: its name, the settings in it, and its log."""
+"""What stands in a run folder besides record and predictions: the settings, and the log."""
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import cast
 
@@ -19,25 +17,6 @@ from eqntk_cli.files.atomic import disk_errors, write_text
 from eqntk_cli.runs.contents import CONFIG_FILE, LOG_FILE
 
 LOGGER = "eqntk.runs"
-
-
-def new_run_folder(config: Config, root: Path = Path("runs")) -> Path:
-    """Make a folder `root`/<data set>/<time>_<group>_<model>; times to the microsecond, never one that is there.
-
-    Raises:
-        StorageError: it cannot be made.
-    """
-    parent = root / _plain(config.dataset.name)
-    with disk_errors(root):
-        parent.mkdir(parents=True, exist_ok=True)
-        while True:
-            stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f")
-            folder = parent / f"{stamp}_{_plain(config.group.name)}_{_plain(config.model.name)}"
-            try:
-                folder.mkdir()
-            except FileExistsError:
-                continue
-            return folder
 
 
 def write_config(folder: Path, config: Config) -> None:
@@ -122,10 +101,6 @@ _HARMLESS = ("tracking", "label", "dataset.root", "dataset.url", "model.block_si
 class _QuietHandler(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
         """Lose the line; the run matters more."""
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.-]+", "-", name)
 
 
 def _flat(tree: object, prefix: str) -> dict[str, object]:

@@ -33,10 +33,19 @@ def list_runs(directory: Path) -> list[RunSummary]:
     Raises:
         StorageError: there is no such directory.
     """
-    if not directory.is_dir():
-        raise StorageError(f"there is no folder {directory}; expected one that holds runs, for example `runs`.")
+    require_folder(directory)
     runs = [summary(folder) for folder in _run_folders(directory)]
     return sorted(runs, key=lambda run: (run.record.started if run.record else "", str(run.folder)))
+
+
+def require_folder(directory: Path) -> None:
+    """Check that runs can be looked for.
+
+    Raises:
+        StorageError: there is no such directory.
+    """
+    if not directory.is_dir():
+        raise StorageError(f"there is no folder {directory}; expected one that holds runs, for example `runs`.")
 
 
 def summary(folder: Path) -> RunSummary:

@@ -11,9 +11,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from eqntk_cli.errors import StorageError
 from eqntk_cli.files.lock import holder
 from eqntk_cli.runs.contents import LOCK_FILE
+from eqntk_cli.runs.listing import require_folder
 
 _PREFIX = "offline-run-"
 _SENT = ".synced"
@@ -35,8 +35,7 @@ def offline_runs(directory: Path) -> list[OfflineRun]:
     Raises:
         StorageError: there is no such directory.
     """
-    if not directory.is_dir():
-        raise StorageError(f"there is no folder {directory}; expected one that holds runs, for example `runs`.")
+    require_folder(directory)
     newest: dict[tuple[Path, str], OfflineRun] = {}
     for place, folders, _ in os.walk(directory):
         at_work = Path(place).name == "wandb" and holder(Path(place).parent / LOCK_FILE) is not None

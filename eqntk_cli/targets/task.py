@@ -58,11 +58,6 @@ class Task:
         """The name without a comma, as a setting or a table has it."""
         return self.name.partition(",")[0]
 
-    @property
-    def metric_names(self) -> tuple[str, str]:
-        """What `metrics` has, the headline first."""
-        return ("acc", "auc") if self.classifies else ("mae", "rmse")
-
     def unit(self, scale: TargetScale) -> str:
         """The unit of the metrics; empty where they are shares."""
         return "" if self.classifies else scale.unit
@@ -103,7 +98,7 @@ class Task:
         labels: Int[np.ndarray, "sample label"] | None,
         scale: TargetScale,
     ) -> dict[str, float]:
-        """A number for each of `metric_names`; empty where the truth is unknown.
+        """Accuracy and area under the curve, or mean absolute and RMS error; empty where the truth is unknown.
 
         Args:
             prediction: outputs of the networks, encoded as the targets are.

@@ -1,4 +1,4 @@
-"""Names that do not collide, settings that return, and the list of runs."""
+"""Settings that return, and the list of runs."""
 
 import io
 import logging
@@ -7,22 +7,15 @@ from dataclasses import replace
 import pytest
 from fake_runs import FakeEnsemble, bundle, config, load
 
-from eqntk_cli.config.schema import ArchitectureConfig, GroupConfig, TrackingConfig
+from eqntk_cli.config.schema import ArchitectureConfig, TrackingConfig
 from eqntk_cli.errors import ConfigError, StorageError
 from eqntk_cli.runs.contents import CONFIG_FILE
 from eqntk_cli.runs.evaluation import evaluation_points, metric_rows
 from eqntk_cli.runs.execute import execute
-from eqntk_cli.runs.folder import difference, logging_to, new_run_folder, read_config, write_config
+from eqntk_cli.runs.folder import difference, logging_to, read_config, write_config
 from eqntk_cli.runs.listing import list_runs
 from eqntk_cli.runs.metrics import headline
 from eqntk_cli.runs.record import read_record, write_record
-
-
-def test_folders_do_not_collide(tmp_path):
-    folders = [new_run_folder(config(group=GroupConfig(name="c4")), tmp_path) for _ in range(50)]
-    assert len(set(folders)) == 50
-    assert all(folder.is_dir() and folder.parent == tmp_path / "digits" for folder in folders)
-    assert folders[0].name.endswith("_c4_gcnn-ensemble")
 
 
 def test_settings_return(tmp_path):

@@ -70,7 +70,7 @@ def test_equal_to_the_official_evaluator_for_every_set_of_its_table(official, na
     prediction = noisy(target, scale)
     scores = official_scores(task, prediction, scale)
     got = task.metrics(prediction, target, labels, scale)
-    assert tuple(got) == task.metric_names
+    assert tuple(got) == ("acc", "auc")
     assert got["auc"] == pytest.approx(official["getAUC"](labels, scores, known.task), abs=1e-12)
     assert got["acc"] == pytest.approx(official["getACC"](labels, scores, known.task), abs=1e-12)
     assert 0.3 < got["acc"] < 1

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 SINGLE_COLUMN: Final = 3.4  # inches: one column of a two-column journal
-DOUBLE_COLUMN: Final = 7.0
 
 INK: Final = "#1a1a1a"  # never pure black: the SVG writer leaves black out, and it could not be replaced
 PAPER: Final = "#fefefe"
@@ -45,12 +44,6 @@ CONTROLS: Final[dict[str, Look]] = {
     "other_step_size": Look("other step size", "#4b3f9e", "#b0a6ff", "P", (0, (5, 1, 1, 1))),
 }
 UNKNOWN: Final = Look("other", "#6a6a6a", "#b5b5b5", "x", ":")
-
-VERDICTS: Final[dict[str, tuple[str, str, str]]] = {  # word shown, light, dark
-    "equivalent": ("equivalent", "#00724f", "#35d3a3"),
-    "different": ("different", "#b3401a", "#ff9450"),
-    "undecided": ("undecided", "#7a5d00", "#e8c14a"),
-}
 
 RC: Final[dict[str, Any]] = {
     "font.family": ["DejaVu Sans", "sans-serif"],  # the first comes with matplotlib: the same lay-out everywhere
