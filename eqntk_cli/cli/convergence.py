@@ -80,7 +80,7 @@ def _write(study: "Study", out: Path) -> None:
     from eqntk_cli.errors import DiskError, StorageError
     from eqntk_cli.files.atomic import make_folder, write_bytes, write_text
     from eqntk_cli.report.paper.canvas import styled, to_bytes
-    from eqntk_cli.report.paper.convergence import convergence_figure
+    from eqntk_cli.report.paper.command_figures import convergence_figure
 
     rows = [asdict(row) for row in study.rows]
     networks = {

@@ -171,7 +171,7 @@ def _draw(folder: Path) -> Path | None:
     """metrics.svg from metrics.csv, in the look of the report; None where there are no metrics."""
     from eqntk_cli.files.atomic import write_bytes
     from eqntk_cli.report.paper.canvas import styled, to_bytes
-    from eqntk_cli.report.paper.metrics import metrics_figure
+    from eqntk_cli.report.paper.command_figures import metrics_figure
     from eqntk_cli.runs.metrics import read_metrics
     from eqntk_cli.runs.record import read_record
 

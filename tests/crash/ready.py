@@ -111,7 +111,7 @@ def prepare() -> None:
     from eqntk_cli.kernels.gram import program as tiles
     from eqntk_cli.models import registry
     from eqntk_cli.models.ensemble import FiniteEnsemble
-    from eqntk_cli.report.paper import canvas, drawing, metrics
+    from eqntk_cli.report.paper import canvas, command_figures, drawing
     from eqntk_cli.runs import provenance
 
     Plugins.instance()
@@ -119,8 +119,8 @@ def prepare() -> None:
     mlir.lower_jaxpr_to_module = AtHome(mlir.lower_jaxpr_to_module)
     _put(registry.build_model, Models(registry.build_model))
     _put(compose.compose, Recalled(compose.compose, lambda words, config_dir=None: (tuple(words), config_dir)))
-    _put(canvas.to_bytes, Drawn(canvas.to_bytes, metrics.metrics_figure))
-    _put(metrics.metrics_figure, Picture)
+    _put(canvas.to_bytes, Drawn(canvas.to_bytes, command_figures.metrics_figure))
+    _put(command_figures.metrics_figure, Picture)
     _put(drawing.render, Recalled(drawing.render, lambda each: (Path.cwd().parent.name, each.name)))
     program = Recalled(partial(_trained, FiniteEnsemble._program), lambda model, first: (id(model.trainer), first))
     invariance = Recalled(FiniteEnsemble.invariance_error, lambda model: id(model._last))

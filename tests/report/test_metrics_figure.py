@@ -3,7 +3,7 @@
 import csv
 
 from eqntk_cli.report.paper.canvas import styled
-from eqntk_cli.report.paper.metrics import metrics_figure
+from eqntk_cli.report.paper.command_figures import metrics_figure
 
 TABLE = """\
 step,split,loss,mae_meV,rmse_meV

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from eqntk_cli.report.statistics.distance import DistanceSums
-from eqntk_cli.report.statistics.skewness import skewness
+from eqntk_cli.report.statistics.distance import DistanceSums, skewness
 
 
 def distance_of(a, b=None):

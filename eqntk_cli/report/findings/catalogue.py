@@ -7,8 +7,7 @@ from eqntk_cli.report.findings.distance import Distances
 from eqntk_cli.report.findings.extrapolation import Extrapolation
 from eqntk_cli.report.findings.invariance import OrbitStatistics
 from eqntk_cli.report.findings.kernel_agreement import KernelAgreement
-from eqntk_cli.report.findings.kernel_curve import KernelCurve
-from eqntk_cli.report.findings.kernel_exponent import KernelExponent
+from eqntk_cli.report.findings.kernel_curve import KernelCurve, KernelExponent
 from eqntk_cli.report.findings.kernel_gain import KernelGain
 from eqntk_cli.report.findings.learning_curve import LearningCurve
 from eqntk_cli.report.findings.members import MemberScaling

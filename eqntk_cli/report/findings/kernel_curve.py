@@ -1,19 +1,19 @@
-"""Test errors of infinitely wide ensembles against the number N of training samples, with fitted powers."""
+"""Test errors of infinitely wide ensembles against the number N of training samples, and how fast they fall."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from eqntk_cli.report.findings.base import METRIC, UNIT, Counts, Series, Sheet, column
+from eqntk_cli.report.findings.base import METRIC, UNIT, Counts, Finding, Series, Sheet, column
 from eqntk_cli.report.findings.draws import ERRORS, Draws, Metric, mean_curve
-from eqntk_cli.report.findings.scope import LEARNING, Study, StudyFinding
+from eqntk_cli.report.findings.scope import LEARNING, Registered, Study, StudyFinding
 from eqntk_cli.report.model import Analysis
 from eqntk_cli.report.paper.drawing import Drawing
 from eqntk_cli.report.paper.style import CONTROLS, MODELS, Look
-from eqntk_cli.report.paper.table import integer, number
+from eqntk_cli.report.paper.table import Cell, integer, number
 from eqntk_cli.report.read.selection import CurveKey
 from eqntk_cli.report.statistics.learning import decay
 from eqntk_cli.targets.units import MEV_PER_KCAL_PER_MOL
@@ -94,6 +94,46 @@ class KernelCurve(StudyFinding):
             make = partial(draw_kernel_learning, [curve for curve in analysis.of(cls) if curve.title == title])
             needs, words = "two numbers of training samples", f"{title}: test error against training samples"
             yield Drawing(f"kernel-learning-{place}", LEARNING, words, _CAPTION, make, needs)
+
+
+@dataclass(frozen=True)
+class KernelExponent(Registered):
+    """The power law through one learning curve of a kernel; in report.json it stands with its curve."""
+
+    SECTION = LEARNING
+    SHEETS = (
+        Sheet(
+            "kernel_exponents",
+            "How fast test errors fall",
+            "Test error at the last step ~ N^(-beta), a straight line in log-log weighted with the spread over draws; "
+            "beta above 0: the error falls. loss: 1/(2 test samples) sum of (f - y)^2, for which Spigler, Geiger and "
+            "Wyart (arXiv 1905.10843) found beta near 0.4 on MNIST. error: 1 - accuracy.",
+            tracked=True,
+        ),
+    )
+
+    title: Annotated[str, SETTING]
+    kernel: Annotated[str, column("Kernel")]
+    metric: Annotated[str, METRIC]
+    beta: Annotated[float, column("beta", number)]
+    beta_error: Annotated[float | None, column("its error", number)]
+    first: Annotated[int | None, column("N from", integer)]
+    last: Annotated[int | None, column("to", integer)]
+    value: Annotated[float, column("at largest N", number)]
+    error: Annotated[float, column("its error", number)]
+    kcal_per_mol: Annotated[float | None, column("kcal/mol", number)]
+    unit: Annotated[str, UNIT]
+
+    @classmethod
+    def labelled(cls, analysis: Analysis) -> Iterator[tuple[Mapping[str, Cell], Finding]]:
+        """One for every curve that has an exponent."""
+        for curve in analysis.of(KernelCurve):
+            if curve.beta is None:
+                continue
+            first, last = curve.fitted or (None, None)
+            kcal = curve.kcal_per_mol[-1] if curve.kcal_per_mol else None
+            fit = (curve.title, curve.label, curve.metric, curve.beta, curve.beta_error, first, last)
+            yield {}, cls(*fit, curve.value[-1], curve.error[-1], kcal, curve.unit)
 
 
 def label_of(kind: str, group: str) -> str:

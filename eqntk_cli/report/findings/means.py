@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from eqntk_cli.report.findings.comparison import MeanComparison, Settings
 from eqntk_cli.report.statistics.band import BandSums
-from eqntk_cli.report.statistics.distance import Distance, DistanceSums, combine
+from eqntk_cli.report.statistics.distance import Distance, DistanceSums, combine, skewness
 from eqntk_cli.report.statistics.equivalence import Noise, draw_noise, squared_interval, upper_bound
 from eqntk_cli.report.statistics.maximum import MaximumTest, maximum_test
 from eqntk_cli.report.statistics.onesample import fewest_units, flipped, signs
@@ -22,7 +22,6 @@ from eqntk_cli.report.statistics.power import members_for_difference, members_fo
 from eqntk_cli.report.statistics.reference import ReferenceSums
 from eqntk_cli.report.statistics.samples import Sample, point_blocks
 from eqntk_cli.report.statistics.simultaneous import LowerBounds, lower_bounds
-from eqntk_cli.report.statistics.skewness import skewness
 
 Kind = Literal["independent", "paired", "theory"]
 Halves = Float[np.ndarray, "unit point"] | None

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from eqntk_cli.report.findings.kernel_curve import KernelCurve
-from eqntk_cli.report.findings.kernel_exponent import KernelExponent
+from eqntk_cli.report.findings.kernel_curve import KernelCurve, KernelExponent
 from eqntk_cli.report.findings.verdicts import worst_bound
 from eqntk_cli.report.model import Analysis, PairAnalysis, Verdict
 from eqntk_cli.report.page.summary import conditions, distinguished
