@@ -28,8 +28,7 @@ from eqntk_cli.domains.support import (
 from eqntk_cli.groups.base import Group
 from eqntk_cli.kernels.pair.base import PairKernel
 from eqntk_cli.kernels.pair.collapsed import CollapsedKernel
-from eqntk_cli.kernels.pair.network import NetworkKernel
-from eqntk_cli.kernels.pair.stream import StreamKernel
+from eqntk_cli.kernels.pair.network import NetworkKernel, StreamKernel
 from eqntk_cli.layers.network import Sequential
 from eqntk_cli.layers.pooling import AveragePool
 

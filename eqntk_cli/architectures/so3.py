@@ -11,7 +11,7 @@ from eqntk_cli.config.schema import ArchitectureConfig, require
 from eqntk_cli.domains.sphere import Sphere
 from eqntk_cli.domains.support import pointwise
 from eqntk_cli.groups.quadrature import Quadrature, gauss_quadrature
-from eqntk_cli.kernels.pair.band_limit import BandLimitedKernel
+from eqntk_cli.kernels.pair.spherical import BandLimitedKernel
 from eqntk_cli.layers.base import Layer
 from eqntk_cli.layers.network import Sequential
 from eqntk_cli.layers.pooling import NodePool

@@ -14,7 +14,7 @@ from eqntk_cli.config.schema import ArchitectureConfig
 from eqntk_cli.domains.pixels import PixelGrid
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.groups.planar import cyclic, dihedral
-from eqntk_cli.kernels.pair.stream import StreamKernel
+from eqntk_cli.kernels.pair.network import StreamKernel
 from eqntk_cli.recursion.table import InputState
 
 GAINS, BIASES = [1.3, 1.1, 0.9], [0.2, 0.1, 0.05]

@@ -2,7 +2,8 @@
 
 T(f, f') = sum_q w_q T(k(u_q)), see `eqntk_cli.recursion.sphere.state`. The nodes are taken a few at a time, so that all
 arrays of one step stay in cache; every step ends in the read-out, which is affine in the mean over nodes, so that
-steps can be added up with the sums of their weights.
+steps can be added up with the sums of their weights. Where a network is band-limited after every nonlinearity the
+limit mixes the nodes, and all are held at once.
 """
 
 import math
@@ -17,6 +18,7 @@ from jaxtyping import Array, Float
 from eqntk_cli.domains.harmonics import wigner_matrices
 from eqntk_cli.groups.quadrature import Quadrature
 from eqntk_cli.kernels.pair.base import KernelBlock, PairKernel
+from eqntk_cli.recursion.sphere.band_limit import BandLimitedInput, Projection
 from eqntk_cli.recursion.sphere.state import (
     NearNodeInput,
     NodeInput,
@@ -24,6 +26,7 @@ from eqntk_cli.recursion.sphere.state import (
     inner_by_products,
     mean_squares,
     packed_wigner,
+    self_products,
 )
 from eqntk_cli.recursion.state import State
 
@@ -97,6 +100,40 @@ class SphericalKernel(PairKernel):
         wigner = np.pad(self._wigner, [(0, fill), (0, 0)], mode="edge").reshape(steps, nodes, -1)
         weights = np.pad(self.quadrature.weights, (0, fill)).reshape(steps, nodes)
         return jnp.asarray(wigner, dtype), jnp.asarray(weights, dtype)
+
+
+class BandLimitedKernel(PairKernel):
+    """The kernel of a network whose layers hold `BandLimit`s."""
+
+    def __init__(self, recursion: Recursion, bandlimit: int, rule: Quadrature) -> None:
+        self.route = "collapsed"
+        self.collapses = True
+        self.notes = (
+            f"band-limited to l < {bandlimit} after every nonlinearity, on {rule.nodes} nodes of degree {rule.degree}; "
+            "a few 0.1 % off the network without a limit",
+        )
+        self.quadrature = rule
+        self._recursion = recursion
+        self._wigner = packed_wigner(bandlimit, rule.rotations)
+        self._projection = Projection.of(rule, bandlimit)
+
+    def block(
+        self, x1: Float[Array, "sample1 coefficient channel"], x2: Float[Array, "sample2 coefficient channel"]
+    ) -> KernelBlock:
+        """NNGP and NTK of all pairs."""
+        x1, x2 = jnp.asarray(x1), jnp.asarray(x2)
+        wigner, weights = jnp.asarray(self._wigner, x1.dtype), jnp.asarray(self.quadrature.weights, x1.dtype)
+        self1, self2 = (
+            jnp.concatenate([mean_squares(x)[None], jnp.tensordot(wigner, self_products(x), axes=1)]) for x in (x1, x2)
+        )
+        inner = inner_by_products(wigner, channel_products(x1, x2))
+        state = self._recursion(BandLimitedInput(inner, self1, self2, weights, self._projection)).pool()
+        return KernelBlock(state.nngp, state.ntk)
+
+    def bytes_per_pair(self, x1: Array, x2: Array) -> int:
+        """About eight arrays over the nodes."""
+        del x2
+        return 8 * self.quadrature.nodes * np.dtype(x1.dtype).itemsize
 
 
 def mean_over_nodes(recursion: Recursion, nodes: NodeInput) -> KernelBlock:
