@@ -68,9 +68,9 @@ def settings_page() -> str:
         for name, default in fields(kind):
             key = f"{part}.{name}" if part else name
             words = legal_values(key)
-            told = meanings.get(name, "")
+            meaning = meanings.get(name, "")
             values = f" One of {', '.join(f'`{word}`' for word in words)}." if words and part != key else ""
-            lines.append(f"| `{key}` | {default} | {_cell(told)}{values} |")
+            lines.append(f"| `{key}` | {default} | {_cell(meaning)}{values} |")
     return "\n".join(lines) + "\n"
 
 

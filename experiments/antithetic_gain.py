@@ -92,7 +92,7 @@ def measured(settings: list[str], loss: str) -> Gain:
     train, test = len(data.train_y), len(data.test_y)
     values = model.run_block(0, config.model.members, _ignore)[:, 1:, 0, train : train + test].astype(np.float64)
     pairs = values.reshape(-1, 2, *values.shape[1:])
-    gains = np.array([gain(each) for each in (pairs, *_left_out(pairs))])
+    gains = np.array([gain(sample) for sample in (pairs, *_left_out(pairs))])
     count = len(pairs)
     error = np.sqrt((count - 1) / count * np.sum((gains[1:] - gains[1:].mean(axis=0)) ** 2, axis=0))
     rms = np.sqrt(np.mean(values.mean(axis=0) ** 2, axis=(1, 2)))
@@ -104,7 +104,7 @@ def measured(settings: list[str], loss: str) -> Gain:
         config.model.width,
         config.model.members,
         list(model.record_steps[1:]),
-        *(each.tolist() for each in (gains[0], error, noise, noise * np.sqrt(gains[0]))),
+        *(values.tolist() for values in (gains[0], error, noise, noise * np.sqrt(gains[0]))),
     )
 
 

@@ -216,7 +216,7 @@ def looped(left: tuple[int, ...], right: tuple[int, ...], axes: Any) -> float:
 
 def fastest(costs: list[Cost]) -> list[float]:
     """The smallest of every number."""
-    return [min(each) for each in zip(*costs, strict=True)]
+    return [min(numbers) for numbers in zip(*costs, strict=True)]
 
 
 def run_again(built: FiniteEnsemble) -> None:

@@ -49,13 +49,13 @@ def _options() -> argparse.Namespace:
 def _measure(folder: str) -> None:
     before = time.perf_counter(), time.process_time()
     report = analyse([folder])
-    found = {
+    summary = {
         "seconds": round(time.perf_counter() - before[0], 1),
         "processor_seconds": round(time.process_time() - before[1], 1),
         "peak_GiB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
         "line": report.first_line,
     }
-    print(json.dumps(found))  # noqa: T201
+    print(json.dumps(summary))  # noqa: T201
 
 
 def _make(root: Path, options: argparse.Namespace) -> None:

@@ -60,17 +60,17 @@ def main() -> None:
 
 def rates(distance: float, direction: str, studies: int) -> list[dict[str, object]]:
     """Share of each verdict by the end of every look, and for the fixed design."""
-    found: dict[object, list[str]] = defaultdict(list)
+    by_design: dict[object, list[str]] = defaultdict(list)
     spent = []
     for number in range(studies):
         verdicts, fixed = study(distance, direction, number)
         for units, word in verdicts.items():
-            found[units].append(word)
-        found["fixed"].append(fixed)
+            by_design[units].append(word)
+        by_design["fixed"].append(fixed)
         spent.append(next((units for units, word in verdicts.items() if word != "undecided"), UNITS[-1]))
     head = {"true_distance_in_margins": distance, "direction": direction}
     rows = []
-    for units, words in found.items():
+    for units, words in by_design.items():
         shares = {word: round(words.count(word) / studies, 4) for word in WORDS}
         mean = UNITS[-1] if units == "fixed" else np.mean(np.minimum(spent, units))
         rows.append(
@@ -117,7 +117,7 @@ def verdict(steps: list[np.ndarray], level: float, seed: int) -> str:
         sums.add(values)
         distances.append(sums.result(len(values), None, 1.0))
         statistics.append(flipped(values, assignment, np.zeros(POINTS))[:, 0])
-    if all(upper_bound(each, draw_noise(each, seed), level) < 1 for each in distances):
+    if all(upper_bound(distance, draw_noise(distance, seed), level) < 1 for distance in distances):
         return "equivalent"
     statistic = np.stack(statistics)
     if maximum_test(statistic, statistic, level).p_value > level:

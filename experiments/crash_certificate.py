@@ -79,7 +79,7 @@ def _campaign(journal: "Journal", work: Path, names: list[str], kills: int, unti
     prepare()
     shops: dict[str, Workshop] = {}
     while journal.kills < kills and time.monotonic() < until:
-        name = min(names, key=lambda each: sum(entry["kills"] for entry in journal.of(each)) / SHARES[each])
+        name = min(names, key=lambda name: sum(entry["kills"] for entry in journal.of(name)) / SHARES[name])
         if name not in shops:
             shops[name] = Workshop(next(study for study in STUDIES if study.name == name), work)
             _controls(journal, shops[name])

@@ -125,8 +125,8 @@ def _kernel(architecture: ArchitectureConfig, bundle: DataBundle, rule: Quadratu
     return MoleculeKernel(SphericalKernel(recursion, bundle.domain.sphere.bandlimit, rule))
 
 
-def _distances(found: np.ndarray, target: np.ndarray) -> list[float]:
-    return (np.sqrt(((found - target) ** 2).mean(axis=1)) / np.sqrt((target**2).mean(axis=1))).tolist()
+def _distances(values: np.ndarray, target: np.ndarray) -> list[float]:
+    return (np.sqrt(((values - target) ** 2).mean(axis=1)) / np.sqrt((target**2).mean(axis=1))).tolist()
 
 
 def _arguments() -> argparse.Namespace:

@@ -125,8 +125,8 @@ def learning_curve(
         for train in draws(size, pool):
             among, known = kernel[np.ix_(train, train)], energies[train]
             ridges = np.array(RIDGES) * np.trace(among) / size
-            found = known.mean() + ridge_path(among, kernel[pool:, train], known - known.mean(), ridges)
-            errors = np.abs(found - energies[pool:])
+            predicted = known.mean() + ridge_path(among, kernel[pool:, train], known - known.mean(), ridges)
+            errors = np.abs(predicted - energies[pool:])
             best = int(errors[:, :VALIDATION].mean(axis=1).argmin())
             rows["mae"].append(float(errors[best, VALIDATION:].mean()))
             rows["mae_no_ridge"].append(float(errors[0, VALIDATION:].mean()))
@@ -162,8 +162,8 @@ def orbit_difference(
     ours = tangent[np.ix_(train, train)]
     ridges = np.array([1e-4, 1e-2]) * np.trace(ours) / CHECKED
     expected = ridge_path(ours, tangent[pool:, train], y, ridges)
-    found = ridge_path(among.astype(float), across.astype(float), np.repeat(y, group.order), group.order * ridges)
-    relative = np.sqrt(((found - expected) ** 2).mean(axis=1) / (expected**2).mean(axis=1))
+    predicted = ridge_path(among.astype(float), across.astype(float), np.repeat(y, group.order), group.order * ridges)
+    relative = np.sqrt(((predicted - expected) ** 2).mean(axis=1) / (expected**2).mean(axis=1))
     return {"ridge 1e-4": float(relative[0]), "ridge 1e-2": float(relative[1])}
 
 
@@ -202,11 +202,13 @@ def table(result: dict) -> str:
     lines += ["", "Spectrum of 1000 molecules, in units of the mean diagonal:", ""]
     for name, row in result["conditioning_of_1000"].items():
         lines.append(f"- {name}: smallest {row['smallest']:.1e}, largest {row['largest']:.1f}, {row['nodes']} nodes")
-    found = ", ".join(f"{100 * value:.2g} % at {name}" for name, value in result["octahedral_against_copies"].items())
+    differences = ", ".join(
+        f"{100 * value:.2g} % at {name}" for name, value in result["octahedral_against_copies"].items()
+    )
     lines += [
         "",
         f"The plain kernel trained on the 24 copies of {CHECKED} molecules against the octahedral kernel, RMS over the "
-        f"validation and test molecules relative to the RMS prediction: {found}.",
+        f"validation and test molecules relative to the RMS prediction: {differences}.",
     ]
     return "\n".join(lines) + "\n"
 

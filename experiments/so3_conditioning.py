@@ -55,8 +55,8 @@ def main() -> None:
     full = matrices(architecture, bundle, gauss_quadrature(FULL_DEGREE), "float64")
     rows = [row(f"so3, degree {FULL_DEGREE}", "float64", full, full, bundle)]
     for name, rule, precision in CASES:
-        found = matrices(architecture, bundle, rule, precision)
-        rows.append(row(name, precision, found, full, bundle) | {"nodes": rule.nodes})
+        kernels = matrices(architecture, bundle, rule, precision)
+        rows.append(row(name, precision, kernels, full, bundle) | {"nodes": rule.nodes})
     rows[0]["nodes"] = gauss_quadrature(FULL_DEGREE).nodes
     result = {"n_train": arguments.train, "n_test": arguments.test, "unit": bundle.target.unit, "ridges": RIDGES,
               "jax": jax.__version__, "rows": rows}  # fmt: skip
@@ -80,12 +80,12 @@ def matrices(
 def row(
     name: str,
     precision: str,
-    found: tuple[np.ndarray, np.ndarray],
+    kernels: tuple[np.ndarray, np.ndarray],
     full: tuple[np.ndarray, np.ndarray],
     bundle: DataBundle,
 ) -> dict[str, object]:
     """Error, smallest eigenvalue and test errors of one matrix."""
-    among, across = found
+    among, across = kernels
     unit = float(np.trace(full[0])) / len(full[0])
     y = bundle.train_y[:, 0]
     predictions = ridge_path(among, across, y, np.array(RIDGES) * unit)
@@ -114,11 +114,11 @@ def table(result: dict) -> str:
         f"| kernel | nodes | precision | error | smallest | {heads} |",
         "|---|---|---|---|---|" + "---|" * len(result["ridges"]),
     ]
-    for each in result["rows"]:
-        cells = " | ".join(f"{error:.0f}" for error in each["mae"])
+    for entry in result["rows"]:
+        cells = " | ".join(f"{error:.0f}" for error in entry["mae"])
         lines.append(
-            f"| {each['kernel']} | {each['nodes']} | {each['precision']} | {each['error']:.1e} | "
-            f"{each['smallest']:.1e} | {cells} |"
+            f"| {entry['kernel']} | {entry['nodes']} | {entry['precision']} | {entry['error']:.1e} | "
+            f"{entry['smallest']:.1e} | {cells} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -88,8 +88,8 @@ def _follow(child: int, reading: int, end: End, blow: Blow | None, began: float)
                     os.kill(child, signal.SIGKILL)
                 deadline, due = time.monotonic() + PATIENCE, None
             elif reading in ready:
-                told = os.read(reading, 1 << 16)
-                lines = (rest + told).split(b"\n")
+                data = os.read(reading, 1 << 16)
+                lines = (rest + data).split(b"\n")
                 rest = lines.pop()
                 for line in lines:
                     heard = json.loads(line)
@@ -98,7 +98,7 @@ def _follow(child: int, reading: int, end: End, blow: Blow | None, began: float)
                     if heard["struck"]:
                         end.struck = str(moment)
                         due = time.monotonic() + blow.delay if blow is not None and blow.when == LATER else None
-                if not told:  # the child is gone
+                if not data:  # the child is gone
                     break
             else:
                 break
@@ -127,11 +127,11 @@ def _child(work: Callable[[], int], folder: Path, log: Path, pipe: int, blow: Bl
 
 
 def _streams(log: Path) -> None:
-    there, nothing = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), os.open(os.devnull, os.O_RDONLY)
+    log_end, nothing = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     for number in (1, 2):
-        os.dup2(there, number)
-    sys.stdout, sys.stderr = (os.fdopen(os.dup(there), "w", buffering=1) for _ in range(2))
+        os.dup2(log_end, number)
+    sys.stdout, sys.stderr = (os.fdopen(os.dup(log_end), "w", buffering=1) for _ in range(2))
 
 
 class _Striker:
@@ -145,8 +145,8 @@ class _Striker:
         now = self._blow is not None and not self._struck and self._is_now(moment, self._blow)
         if now or self._trace:
             named = replace(moment, when=self._blow.when) if now and self._blow is not None else moment
-            told = {"moment": asdict(named), "at": time.monotonic(), "struck": now}
-            os.write(self._pipe, json.dumps(told).encode() + b"\n")
+            word = {"moment": asdict(named), "at": time.monotonic(), "struck": now}
+            os.write(self._pipe, json.dumps(word).encode() + b"\n")
         if now and self._blow is not None:
             self._struck = True
             self._strike(file, self._blow.when)

@@ -69,25 +69,25 @@ def _sworn(path: Path, values: dict[str, Any]) -> dict[str, Any]:
     if path.name != _RECORD:
         return {}
     plan = path.parent.parent / _PLAN
-    there = hashlib.sha256(plan.read_bytes()).hexdigest() if plan.is_file() else None
-    return {"under the plan": values.get("plan") == there}
+    digest = hashlib.sha256(plan.read_bytes()).hexdigest() if plan.is_file() else None
+    return {"under the plan": values.get("plan") == digest}
 
 
 def _lasting(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _lasting(each) for key, each in value.items() if key not in _TIMES | _NAMES}
-    return [_lasting(each) for each in value] if isinstance(value, list) else value
+        return {key: _lasting(item) for key, item in value.items() if key not in _TIMES | _NAMES}
+    return [_lasting(item) for item in value] if isinstance(value, list) else value
 
 
 def _runs(folder: Path) -> dict[str, str]:
     """The folders of all runs by their run ids."""
-    found = {}
+    runs = {}
     for path in folder.rglob(_RECORD):
         try:
-            found[str(json.loads(path.read_bytes())["run_id"])] = path.parent.name
+            runs[str(json.loads(path.read_bytes())["run_id"])] = path.parent.name
         except (ValueError, KeyError):
             continue
-    return found
+    return runs
 
 
 def _renamed(data: bytes, names: dict[str, str]) -> str:

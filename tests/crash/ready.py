@@ -121,7 +121,7 @@ def prepare() -> None:
     _put(compose.compose, Recalled(compose.compose, lambda words, config_dir=None: (tuple(words), config_dir)))
     _put(canvas.to_bytes, Drawn(canvas.to_bytes, command_figures.metrics_figure))
     _put(command_figures.metrics_figure, Picture)
-    _put(drawing.render, Recalled(drawing.render, lambda each: (Path.cwd().parent.name, each.name)))
+    _put(drawing.render, Recalled(drawing.render, lambda picture: (Path.cwd().parent.name, picture.name)))
     program = Recalled(partial(_trained, FiniteEnsemble._program), lambda model, first: (id(model.trainer), first))
     invariance = Recalled(FiniteEnsemble.invariance_error, lambda model: id(model._last))
     start = Recalled(tiles.TileProgram.start, lambda program, pairs: (id(program), _digest(pairs)))
@@ -178,9 +178,9 @@ def _parts(value: Any) -> Any:
     if isinstance(value, str | int | float | bool | None):
         return value
     if isinstance(value, list | tuple):
-        return tuple(_parts(each) for each in value)
+        return tuple(_parts(item) for item in value)
     if isinstance(value, dict):
-        return tuple((str(key), _parts(each)) for key, each in value.items() if key not in _OF_FLAX)
+        return tuple((str(key), _parts(item)) for key, item in value.items() if key not in _OF_FLAX)
     if hasattr(value, "tobytes"):
         return value.tobytes()
     return type(value).__qualname__, getattr(value, "__qualname__", ""), _parts(getattr(value, "__dict__", {}))

@@ -68,8 +68,8 @@ def _page(journal: Journal, version: str) -> str:
         "|---|--:|--:|",
     ]
     for control in ("not gone on with", "torn"):
-        found = [entry for entry in journal.entries if entry["control"] == control]
-        lines.append(f"| {_CONTROLS[control]} | {len(found)} | {sum(e['verdict'] == 'same' for e in found)} |")
+        trials = [entry for entry in journal.entries if entry["control"] == control]
+        lines.append(f"| {_CONTROLS[control]} | {len(trials)} | {sum(e['verdict'] == 'same' for e in trials)} |")
     return "\n".join(lines) + "\n"
 
 

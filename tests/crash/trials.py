@@ -165,8 +165,8 @@ def _points(moments: list[Moment]) -> tuple[int, list[Blow]]:
 
 def _written(folder: Path) -> dict[str, tuple[int, int]]:
     """The files that hold something, but for locks and logs, with what changes when they are written."""
-    found = {}
+    written = {}
     for path in folder.rglob("*"):
         if path.is_file() and not path.name.endswith((".lock", ".log")) and path.stat().st_size:
-            found[str(path)] = (path.stat().st_ino, path.stat().st_mtime_ns)
-    return found
+            written[str(path)] = (path.stat().st_ino, path.stat().st_mtime_ns)
+    return written
