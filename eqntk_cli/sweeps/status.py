@@ -1,6 +1,6 @@
 """How far a sweep is: what the run folders record, and what the queue of the cluster says of the jobs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -125,39 +125,31 @@ class _Tasks:
     @property
     def works(self) -> int:
         """How many are on a node."""
-        return len(self._those(_works))
+        return sum(entry.works for entry in self._known())
 
     @property
     def waits(self) -> int:
         """How many are in the queue and have not begun."""
-        return len(self._those(_waits))
+        return sum(entry.waits for entry in self._known())
 
     @property
     def where(self) -> str:
         """On which nodes they are, and how many of how many."""
-        nodes = ", ".join(sorted({entry.node for entry in self._those(_works)}))
+        nodes = ", ".join(sorted({entry.node for entry in self._known() if entry.works}))
         return f"on {nodes}" if len(self.entries) == 1 else f"{self.works} of {len(self.entries)} tasks on {nodes}"
 
     @property
     def reason(self) -> str:
         """Why the first of those that wait does."""
-        return next((entry.reason for entry in self._those(_waits)), "")
+        return next((entry.reason for entry in self._known() if entry.waits), "")
 
     def ended(self) -> tuple[str, QueuedJob] | None:
         """The task that tells best how the run has ended: the first that did not complete; None where none is known."""
         known = [(job, entry) for job, entry in self.entries.items() if entry is not None]
         return min(known, key=_completed, default=None)
 
-    def _those(self, are: Callable[[QueuedJob], bool]) -> list[QueuedJob]:
-        return [entry for entry in self.entries.values() if entry is not None and are(entry)]
-
-
-def _works(entry: QueuedJob) -> bool:
-    return entry.works
-
-
-def _waits(entry: QueuedJob) -> bool:
-    return entry.waits
+    def _known(self) -> list[QueuedJob]:
+        return [entry for entry in self.entries.values() if entry is not None]
 
 
 def _completed(task: tuple[str, QueuedJob]) -> bool:
