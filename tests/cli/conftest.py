@@ -52,14 +52,14 @@ def submitted(eqntk, slurm):
 @pytest.fixture
 def probes(monkeypatch):
     """The settings that were measured, in place of measuring them: 10 s for a start, 60 s for four members."""
-    found = []
+    measured = []
 
     def probe(config, cores, waiting):
         waiting()
-        found.append((config.model.name, config.seed, cores))
+        measured.append((config.model.name, config.seed, cores))
         if config.model.name == "ntk":
             return "the data are not here"
         return Cost(10, 0, 60, 4, 4, memory=5 * 2**30, storage=2**20, whole=True, device="cpu:0 cpu")
 
     monkeypatch.setattr("eqntk_cli.sweeps.estimate.probe", probe)
-    return found
+    return measured

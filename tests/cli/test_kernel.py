@@ -31,11 +31,11 @@ def run(tmp_path, monkeypatch):
 
 def loaded(path: str | Path):
     """The arrays of a npz or npy file; the file is closed again."""
-    found = np.load(path)
-    if isinstance(found, np.ndarray):
-        return found
-    with found:
-        return dict(found)
+    stored = np.load(path)
+    if isinstance(stored, np.ndarray):
+        return stored
+    with stored:
+        return dict(stored)
 
 
 def planar_cases(reference_root: Path) -> dict:
@@ -65,11 +65,11 @@ def test_arrays_give_the_values_of_an_independent_library(run, reference_root, c
     for name in got:
         assert got[name].dtype == np.float64
         np.testing.assert_allclose(got[name], values[f"{case}/{name}"], rtol=1e-10)
-    told = json.loads(done.stdout)
-    assert told["pairs"] == 6
-    assert told["route"] == "collapsed"
-    assert {"compile_s", "compute_s", "peak_bytes"} <= set(told)
-    assert 1 << 20 < told["peak_bytes"] < 1 << 35
+    report = json.loads(done.stdout)
+    assert report["pairs"] == 6
+    assert report["route"] == "collapsed"
+    assert {"compile_s", "compute_s", "peak_bytes"} <= set(report)
+    assert 1 << 20 < report["peak_bytes"] < 1 << 35
 
 
 @pytest.mark.slow
@@ -96,11 +96,11 @@ def test_one_array_gives_a_square_that_is_exactly_symmetric(run):
 
 
 def test_routes_agree_and_are_named(run):
-    told = []
+    routes = []
     for route in ("collapsed", "recursion"):
         done = run("--x1", "a.npy", "--out", f"{route}.npz", "--json", f"route={route}", *SMALL)
-        told.append(json.loads(done.stdout)["route"])
-    assert told == ["collapsed", "recursion"]
+        routes.append(json.loads(done.stdout)["route"])
+    assert routes == ["collapsed", "recursion"]
     np.testing.assert_allclose(loaded("collapsed.npz")["ntk"], loaded("recursion.npz")["ntk"], rtol=1e-12)
 
 

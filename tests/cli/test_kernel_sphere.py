@@ -35,9 +35,9 @@ def test_the_command_gives_the_converged_values(tmp_path, reference_root, name, 
     files = ("--x1", "x1.npy", "--x2", "x2.npy", "--out", "k.npz", "--json")
     done = real("kernel", *files, *settings_of(case), *more, folder=tmp_path)
     assert done.status == 0, done.err
-    told = json.loads(done.out)
-    assert told["route"] == "collapsed"
-    assert "quadrature of degree" in told["notes"][0]
-    with np.load(tmp_path / "k.npz") as found:
+    report = json.loads(done.out)
+    assert report["route"] == "collapsed"
+    assert "quadrature of degree" in report["notes"][0]
+    with np.load(tmp_path / "k.npz") as stored:
         for kind in ("nngp", "ntk"):
-            np.testing.assert_allclose(found[kind], values[f"{name}/{kind}"], rtol=tolerance)
+            np.testing.assert_allclose(stored[kind], values[f"{name}/{kind}"], rtol=tolerance)

@@ -24,11 +24,11 @@ def invoke(command, *words: str):
 
 def loaded(path: str | Path):
     """The arrays of a npz or npy file; the file is closed again."""
-    found = np.load(path)
-    if isinstance(found, np.ndarray):
-        return found
-    with found:
-        return dict(found)
+    stored = np.load(path)
+    if isinstance(stored, np.ndarray):
+        return stored
+    with stored:
+        return dict(stored)
 
 
 @pytest.fixture
@@ -75,10 +75,10 @@ def test_steps_are_those_of_gradient_descent(kernels):
     np.testing.assert_array_equal(got["mean"][0], 0)
     np.testing.assert_allclose(got["mean"][1], kernels["cross"][1] @ moved, rtol=1e-12)
     assert "covariance" not in got
-    told = json.loads(done.output)
+    summary = json.loads(done.output)
     eigenvalues = np.linalg.eigvalsh(kernels["train"][1]) + 0.2
-    assert told["condition_number"] == pytest.approx(eigenvalues[-1] / eigenvalues[0])
-    assert told["stability_limit"] == pytest.approx(12 / eigenvalues[-1])
+    assert summary["condition_number"] == pytest.approx(eigenvalues[-1] / eigenvalues[0])
+    assert summary["stability_limit"] == pytest.approx(12 / eigenvalues[-1])
 
 
 def test_nngp_with_ridge_is_the_posterior(kernels):

@@ -78,9 +78,9 @@ def test_a_more_urgent_job_is_told_from_a_cancellation(slurm, monkeypatch, said,
 
 def test_tasks_that_never_began_are_one_line_of_the_accounts(slurm):
     slurm.account("7_3|TIMEOUT", "7_[0-1,5%4]|CANCELLED by 1000", "8_[2]|PENDING", "9|COMPLETED")
-    found = {job: entry.state for job, entry in accounts(["7", "8", "9"]).items()}
+    states = {job: entry.state for job, entry in accounts(["7", "8", "9"]).items()}
     cancelled = dict.fromkeys(("7_0", "7_1", "7_5"), "CANCELLED")
-    assert found == {"7_3": "TIMEOUT", **cancelled, "8_2": "PENDING", "9": "COMPLETED"}
+    assert states == {"7_3": "TIMEOUT", **cancelled, "8_2": "PENDING", "9": "COMPLETED"}
 
 
 @pytest.mark.usefixtures("submitted")

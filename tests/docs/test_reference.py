@@ -61,8 +61,8 @@ def test_the_interface_is_shown_whole_and_nothing_twice():
 )
 def test_the_example_gives_what_stands_there(module, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    there = vars(import_module(module))
-    (example,) = doctest.DocTestFinder(recurse=False).find(there[name], name, globs=dict(there))
+    names = vars(import_module(module))
+    (example,) = doctest.DocTestFinder(recurse=False).find(names[name], name, globs=dict(names))
     assert any(line.want.strip() for line in example.examples), "no number that could be wrong"
     said = []
     assert doctest.DocTestRunner().run(example, out=said.append).failed == 0, "".join(said)

@@ -90,7 +90,7 @@ class FakeEnsemble:
         on_progress(0.5)
         if self.hook is not None:
             self.hook(start // BLOCK)
-        return np.stack([self.member(each) for each in range(start, stop)])
+        return np.stack([self.member(number) for number in range(start, stop)])
 
     def member(self, number):
         rng = np.random.default_rng([self.config.seed, number])

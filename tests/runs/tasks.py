@@ -185,8 +185,8 @@ def _serve() -> None:
             answer = process
         elif "ended" in order:
             process = order["ended"]
-            found, status = os.waitpid(process, os.WNOHANG)
-            if found:
+            reaped, status = os.waitpid(process, os.WNOHANG)
+            if reaped:
                 ended[process] = os.waitstatus_to_exitcode(status)
             answer = process in ended
         else:

@@ -229,7 +229,7 @@ def test_real_members_do_not_depend_on_how_many_there_are(tmp_path):
     whole = execute(wanted, tmp_path / "whole", given_bundle, build)
     folder = execute(settings, tmp_path / "grown", given_bundle, build)
     resume(grow(folder, 12, given_bundle), given_bundle, build)
-    grown, made = (open_predictions(each).prediction.values for each in (folder, whole))
+    grown, made = (open_predictions(run).prediction.values for run in (folder, whole))
     assert grown.tobytes() == made.tobytes()
     assert (folder / "metrics.csv").read_bytes() == (whole / "metrics.csv").read_bytes()
     assert read_config(folder) == read_config(whole)

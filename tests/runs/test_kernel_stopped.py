@@ -51,7 +51,7 @@ def assert_same_bytes(folder, whole):
     assert len(files) > 10
     assert files == sorted(path.relative_to(folder) for path in (folder / store.STORE).rglob("*") if path.is_file())
     assert all((folder / name).read_bytes() == (whole / name).read_bytes() for name in files)
-    records = [read_record(each) for each in (folder, whole)]
+    records = [read_record(run) for run in (folder, whole)]
     assert records[0].kernel == records[1].kernel
     assert records[0].step_size == records[1].step_size
     assert {record.state for record in records} == {"done"}
@@ -94,14 +94,14 @@ def test_two_tasks_share_the_tiles_and_one_is_killed(tmp_path, whole, tiles, mon
 def test_kill_minus_nine_then_resume(tmp_path, whole, tiles, name, number):
     with waiting(tmp_path, name, number) as process:
         process.kill()
-    there = {(path.parent.name, path.name) for path in (tmp_path / KERNELS).glob("*/tile-*.npy")}
-    assert len(there) == (number if name == "train" else TILES["train"] + TILES["cross"])
+    kept = {(path.parent.name, path.name) for path in (tmp_path / KERNELS).glob("*/tile-*.npy")}
+    assert len(kept) == (number if name == "train" else TILES["train"] + TILES["cross"])
     assert read_record(tmp_path).state == "running"
     resume(tmp_path, load_images)
     assert_same_bytes(tmp_path, whole)
     again = {(matrix, f"tile-{tile.row:05d}-{tile.column:05d}.npy") for matrix, tile in tiles}
-    assert not again & there
-    assert len(again) == len(tiles) == sum(TILES.values()) - len(there)
+    assert not again & kept
+    assert len(again) == len(tiles) == sum(TILES.values()) - len(kept)
 
 
 def test_an_interrupted_prediction_says_what_is_kept_and_shows_pairs(tmp_path, whole, monkeypatch, capsys):

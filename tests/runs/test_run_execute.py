@@ -102,7 +102,7 @@ def test_a_smaller_layout_after_running_out_of_memory_is_on_record(tmp_path):
 
 def test_the_bar_counts_the_steps_of_a_block(tmp_path, monkeypatch):
     shown = []
-    monkeypatch.setattr(Bar, "__call__", lambda _, *told: shown.append(told))
+    monkeypatch.setattr(Bar, "__call__", lambda _, *words: shown.append(words))
     execute(config(), tmp_path, load, FakeEnsemble)
     assert shown[:2] == [(0, 7, "reading the data"), (0, 7, "preparing the model")]
     assert (2, 7, "members 2-3 of 7, step 0 of 4") in shown

@@ -25,11 +25,11 @@ def test_settings_return(tmp_path):
         label="mine",
     )
     write_config(tmp_path, settings)
-    found = read_config(tmp_path)
-    assert difference(settings, found) is None
-    assert found.architecture.gains == (1.3, 1.1, 0.9)
-    write_config(tmp_path, found)
-    assert read_config(tmp_path) == found
+    reread = read_config(tmp_path)
+    assert difference(settings, reread) is None
+    assert reread.architecture.gains == (1.3, 1.1, 0.9)
+    write_config(tmp_path, reread)
+    assert read_config(tmp_path) == reread
 
 
 def test_settings_out_of_range_are_named(tmp_path):
@@ -54,14 +54,14 @@ def test_list_of_runs(tmp_path):
     write_record(other, replace(record, state="running", started="2020-01-01T00:00:00+00:00", members_done=2))
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "record.json").write_text("{")
-    found = {each.folder: each for each in list_runs(tmp_path)}
-    assert [each.folder for each in list_runs(tmp_path)] == [tmp_path / "c", other, whole]
-    assert found[whole].state == "done"
-    assert found[whole].metric == headline(whole)
-    assert found[whole].metric[0] == "acc"
-    assert found[other].state == "killed"  # nobody is working on it
-    assert found[tmp_path / "c"].state == "damaged"
-    assert "damaged" in found[tmp_path / "c"].error
+    runs = {run.folder: run for run in list_runs(tmp_path)}
+    assert [run.folder for run in list_runs(tmp_path)] == [tmp_path / "c", other, whole]
+    assert runs[whole].state == "done"
+    assert runs[whole].metric == headline(whole)
+    assert runs[whole].metric[0] == "acc"
+    assert runs[other].state == "killed"  # nobody is working on it
+    assert runs[tmp_path / "c"].state == "damaged"
+    assert "damaged" in runs[tmp_path / "c"].error
     with pytest.raises(StorageError, match="no folder"):
         list_runs(tmp_path / "nowhere")
 
@@ -90,7 +90,7 @@ class FullStream(io.StringIO):
 
 def test_the_log_survives_a_full_disk(tmp_path, monkeypatch, capsys):
     with logging_to(tmp_path) as logger:
-        (handler,) = [each for each in logger.handlers if isinstance(each, logging.FileHandler)]
+        (handler,) = [handler for handler in logger.handlers if isinstance(handler, logging.FileHandler)]
         logger.info("kept")
         with monkeypatch.context() as patch:
             patch.setattr(handler, "stream", FullStream())

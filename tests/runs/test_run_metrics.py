@@ -13,16 +13,16 @@ from eqntk_cli.runs.store import open_predictions
 def test_metrics_by_hand(tmp_path):
     folder = execute(config(), tmp_path, load, FakeEnsemble)
     mean = open_predictions(folder).prediction.values[:, :, 0].mean(axis=0)
-    found = {(int(row["step"]), row["split"]): row for row in rows(folder)}
-    assert len(found) == len(STEPS) * 3
+    metrics = {(int(row["step"]), row["split"]): row for row in rows(folder)}
+    assert len(metrics) == len(STEPS) * 3
     data = bundle()
     for number, step in enumerate(STEPS):
         test = mean[number, 4:7]
         loss = sum((test[i, j] - data.test_y[i, j]) ** 2 for i in range(3) for j in range(2)) / 6
-        assert float(found[step, "test"]["loss"]) == pytest.approx(loss, rel=1e-12)
+        assert float(metrics[step, "test"]["loss"]) == pytest.approx(loss, rel=1e-12)
         right = np.mean([int(test[i, 1] > test[i, 0]) == data.test_labels[i, 0] for i in range(3)])
-        assert float(found[step, "test"]["acc"]) == pytest.approx(right)
-        assert found[step, "ood"]["loss"] == found[step, "ood"]["acc"] == ""
+        assert float(metrics[step, "test"]["acc"]) == pytest.approx(right)
+        assert metrics[step, "ood"]["loss"] == metrics[step, "ood"]["acc"] == ""
 
 
 def test_cross_entropy_is_the_loss_that_was_minimised(tmp_path):

@@ -22,15 +22,15 @@ def test_settings_that_do_not_go_together_leave_no_folder(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("there", [False, True])
-def test_a_refused_run_leaves_nothing(tmp_path, capsys, there):
+@pytest.mark.parametrize("made_before", [False, True])
+def test_a_refused_run_leaves_nothing(tmp_path, capsys, made_before):
     folder = tmp_path / "run"
-    if there:
+    if made_before:
         folder.mkdir()
         (folder / "mine").write_text("")
     with pytest.raises(DataError):
         execute(config(), folder, refused, never)
-    assert [path.name for path in tmp_path.rglob("*")] == (["run", "mine"] if there else [])
+    assert [path.name for path in tmp_path.rglob("*")] == (["run", "mine"] if made_before else [])
     assert "kept" not in capsys.readouterr().err
 
 

@@ -60,7 +60,7 @@ def assert_same_bytes(folder, whole):
     assert len(files) > 10
     assert files == sorted(path.relative_to(folder) for path in (folder / store.STORE).rglob("*") if path.is_file())
     assert all((folder / name).read_bytes() == (whole / name).read_bytes() for name in files)
-    digests = [[block.sha256 for block in read_record(each).blocks_done] for each in (folder, whole)]
+    digests = [[block.sha256 for block in read_record(run).blocks_done] for run in (folder, whole)]
     assert digests[0] == digests[1]
 
 

@@ -115,8 +115,8 @@ def test_the_whole_folder_is_kept_once_the_run_is_done(tmp_path, fake_wandb):
     assert (kept.name, kept.type) == (f"run-{run_id}", "run")
     assert kept.fixed == list(kept.files)
     assert all(path == str(tmp_path / name) for name, path in kept.files.items())
-    there = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    assert set(kept.files) == there - {".lock"}
+    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert set(kept.files) == files - {".lock"}
     assert {"record.json", "config.yaml", "metrics.csv", "eqntk.log", "predictions.zarr/zarr.json"} <= set(kept.files)
     assert sum(name.startswith("predictions.zarr/prediction/c/") for name in kept.files) == 4  # blocks
 

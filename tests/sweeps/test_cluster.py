@@ -22,8 +22,8 @@ def own(tmp_path):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_file_is_legal_for_every_kind(name):
-    found = read_resources(name, None, {})
-    assert set(found) == {"ensemble", "ntk"}
+    resources = read_resources(name, None, {})
+    assert set(resources) == {"ensemble", "ntk"}
 
 
 def test_the_default_fits_a_small_node():
@@ -43,18 +43,18 @@ def test_a_file_of_the_users_is_found_and_goes_before_the_programs(own):
 
 def test_a_kind_of_run_has_what_it_needs(own):
     folder = own("mem_gb: 4\nntk: {mem_gb: 32}\nensemble:\n  gpus_per_node: a100:1\n")
-    found = read_resources("mine", folder, {"timeout_min": "7", "ntk.cpus_per_task": "3"})
-    assert (found["ntk"].mem_gb, found["ntk"].cpus_per_task, found["ntk"].gpus_per_node) == (32, 3, None)
-    assert (found["ensemble"].mem_gb, found["ensemble"].gpus_per_node) == (4, "a100:1")
-    assert {found[kind].timeout_min for kind in found} == {7}
+    resources = read_resources("mine", folder, {"timeout_min": "7", "ntk.cpus_per_task": "3"})
+    assert (resources["ntk"].mem_gb, resources["ntk"].cpus_per_task, resources["ntk"].gpus_per_node) == (32, 3, None)
+    assert (resources["ensemble"].mem_gb, resources["ensemble"].gpus_per_node) == (4, "a100:1")
+    assert {resources[kind].timeout_min for kind in resources} == {7}
     assert [kind_of(name) for name in ("ntk", "gcnn_ensemble", "augmented_ensemble")] == ["ntk", "ensemble", "ensemble"]
 
 
 def test_what_is_described_is_what_was_asked_for(own):
-    found = read_resources("mine", own("partition: short\nextra: {nice: 5}"), {})["ntk"]
-    assert "partition=short" in described(found)
-    assert "extra={'nice': 5}" in described(found)
-    assert not any(line.startswith(("account", "deterministic", "setup")) for line in described(found))
+    resources = read_resources("mine", own("partition: short\nextra: {nice: 5}"), {})["ntk"]
+    assert "partition=short" in described(resources)
+    assert "extra={'nice': 5}" in described(resources)
+    assert not any(line.startswith(("account", "deterministic", "setup")) for line in described(resources))
 
 
 @pytest.mark.parametrize(

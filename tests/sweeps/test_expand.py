@@ -48,8 +48,8 @@ def test_one_run_is_a_sweep_too():
 
 
 def test_every_run_of_an_experiment_for_every_point_of_its_grid(experiment):
-    found, jobs = expand(parse([experiment]))
-    assert (found.name, found.question, found.claim) == ("mine", "Is it so?", "It is.")
+    own, jobs = expand(parse([experiment]))
+    assert (own.name, own.question, own.claim) == ("mine", "Is it so?", "It is.")
     assert [job.name for job in jobs] == [f"{run}-seed{seed}" for seed in (0, 1) for run in ("one", "two", "wrong")]
     assert set(jobs[0].overrides) == {
         "group=c4",

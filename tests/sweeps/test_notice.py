@@ -34,7 +34,7 @@ LONG = "time.sleep(60)"
 ENDED = "ended 143 True"
 
 
-def told(folder, body, grace, number=signal.SIGUSR1):
+def noticed(folder, body, grace, number=signal.SIGUSR1):
     """Give notice to a process; what it printed, its status, and the seconds it took."""
     program = PROGRAM.replace("BODY", body).replace("GRACE", str(grace))
     with subprocess.Popen(
@@ -48,32 +48,32 @@ def told(folder, body, grace, number=signal.SIGUSR1):
 
 
 def test_a_block_that_ends_within_the_grace_is_waited_for(tmp_path):
-    out, _, seconds, err = told(tmp_path, "blocks(2)", grace=45)
+    out, _, seconds, err = noticed(tmp_path, "blocks(2)", grace=45)
     assert out == f"kept\n{ENDED}"
     assert 2 <= seconds < 15
     assert "the block under way is finished, or else dropped" in err
 
 
 def test_a_block_that_does_not_end_is_dropped_before_the_limit(tmp_path):
-    out, _, seconds, _ = told(tmp_path, LONG, grace=6)
+    out, _, seconds, _ = noticed(tmp_path, LONG, grace=6)
     assert out == ENDED
     assert 3 <= seconds < 6
 
 
 def test_a_main_thread_that_does_not_answer_is_left_behind(tmp_path):
-    out, status, seconds, _ = told(tmp_path, f"signal.signal(signal.SIGTERM, signal.SIG_IGN); {LONG}", grace=6)
+    out, status, seconds, _ = noticed(tmp_path, f"signal.signal(signal.SIGTERM, signal.SIG_IGN); {LONG}", grace=6)
     assert (out, status) == ("abandoned", 143)
     assert seconds < 6
 
 
 def test_a_run_that_ends_in_time_needs_nothing(tmp_path):
-    out, status, _, _ = told(tmp_path, "time.sleep(1)", grace=30)
+    out, status, _, _ = noticed(tmp_path, "time.sleep(1)", grace=30)
     assert (out.split()[0], status) == ("finished", 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_other_signals_are_no_notice(tmp_path, number):
-    out, _, seconds, _ = told(tmp_path, LONG, grace=30, number=number)
+    out, _, seconds, _ = noticed(tmp_path, LONG, grace=30, number=number)
     assert out == f"ended {128 + number} False"
     assert seconds < 5
 

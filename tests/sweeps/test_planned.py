@@ -74,8 +74,8 @@ def test_a_sweep_keeps_the_plan_that_was_made_before_it(study, tmp_path):
     folder.mkdir()
     write_plan(folder, before)
     (folder / ".sweep.json.7.tmp").touch()  # of a process that was killed
-    found, _ = new_sweep_folder(manifest, folder, plan_of(*study, {}, looks=False))
-    assert (found, read_plan(found)) == (folder, before)
+    made, _ = new_sweep_folder(manifest, folder, plan_of(*study, {}, looks=False))
+    assert (made, read_plan(made)) == (folder, before)
     remove_if_unused(folder, keep_plan=True)
     assert names_in(folder) == {PLAN_FILE}
 

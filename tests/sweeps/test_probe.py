@@ -56,9 +56,9 @@ def test_tasks_share_whole_blocks():
     ],
 )
 def test_what_is_asked_for_is_set_beside_what_is_taken(changes, says):
-    found = shortfalls(COST, 256, replace(ENOUGH, **changes))
-    assert len(found) == (says is not None)
-    assert says is None or says in found[0]
+    clauses = shortfalls(COST, 256, replace(ENOUGH, **changes))
+    assert len(clauses) == (says is not None)
+    assert says is None or says in clauses[0]
 
 
 def test_tiles_of_a_kernel_are_kept_over_the_limit():
@@ -76,10 +76,10 @@ def test_runs_that_take_the_same_are_measured_once():
 
 
 def test_a_process_of_its_own_measures_or_says_why_not(monkeypatch):
-    told = []
+    calls = []
     config = settings("dataset=qm9", "architecture=spherical_mlp", "group=so3", "dataset.root=/nowhere")
-    answer = probe(config, 1, lambda: told.append(1))
+    answer = probe(config, 1, lambda: calls.append(1))
     assert "/nowhere" in answer
-    assert told
+    assert calls
     monkeypatch.setattr(estimate, "PATIENCE", 0.3)
     assert probe(settings(), 1, lambda: None) == "no steady work within 0 s"

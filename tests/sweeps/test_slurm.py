@@ -225,5 +225,5 @@ def test_preempted_and_killed_and_resumed_has_the_bits_of_an_undisturbed_run(slu
     assert answer.status == 0, answer.err
     assert journal_of(tmp_path / "mine") != job
     assert real("train", *TINY, *LONGER[:-1], "--out", "alone", folder=tmp_path).status == 0
-    here, there = (open_predictions(folder).prediction.values for folder in (run, tmp_path / "alone"))
-    assert here.tobytes() == there.tobytes()
+    resumed, alone = (open_predictions(folder).prediction.values for folder in (run, tmp_path / "alone"))
+    assert resumed.tobytes() == alone.tobytes()
