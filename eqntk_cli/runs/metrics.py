@@ -32,6 +32,15 @@ def write_metrics(folder: Path, rows: list[Row]) -> None:
     write_text(folder / METRICS_FILE, text.getvalue())
 
 
+def read_metrics(folder: Path) -> list[dict[str, str]]:
+    """The rows of metrics.csv as text; none if there is no such file yet."""
+    try:
+        text = (folder / METRICS_FILE).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return []
+    return list(csv.DictReader(text.splitlines()))
+
+
 def read_rows(folder: Path) -> list[Row]:
     """The rows of metrics.csv as they were made; NaN where a truth is unknown."""
     return [{key: _value(key, cell) for key, cell in row.items()} for row in read_metrics(folder)]
@@ -45,15 +54,6 @@ def by_step(rows: list[Row]) -> list[Row]:
         known = {key: value for key, value in row.items() if key not in ("step", "split") and math.isfinite(value)}
         at.update({f"{row['split']}/{key}": value for key, value in known.items()})
     return list(steps.values())
-
-
-def read_metrics(folder: Path) -> list[dict[str, str]]:
-    """The rows of metrics.csv as text; none if there is no such file yet."""
-    try:
-        text = (folder / METRICS_FILE).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return []
-    return list(csv.DictReader(text.splitlines()))
 
 
 def headline(folder: Path) -> tuple[str, float] | None:
