@@ -32,7 +32,10 @@ def require_room(folder: Path, needed: int, content: str, advice: str = "") -> N
     with disk_errors(folder):
         free = shutil.disk_usage(folder).free
     if free < needed + _BESIDE:
-        said = f"{content} need {readable(needed)} and the disk that holds {folder} has {readable(free)} free"
+        said = (
+            f"{content} need {readable(needed)} and {readable(_BESIDE)} beside them, and the disk that holds {folder}"
+        )
+        said += f" has {readable(free)} free"
         raise DiskError(f"{said}; free some space{', or ' if advice else ''}{advice}.")
 
 

@@ -25,6 +25,7 @@ WARNING = signal.SIGUSR1  # sent `signal_delay_s` before the time limit
 _PATIENCE = 60.0  # seconds for an answer of SLURM
 _WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD")
 _WORKING = ("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING")
+_AWAY = ("Unable to contact", "Unable to process configuration", "timed out", "no answer within")  # the controller
 _FOR_NOW = ("Required node not available", "Requested nodes are busy")  # a node that is down may come back
 
 
@@ -74,10 +75,12 @@ def check_resources(resources: Resources) -> None:
     """Ask SLURM whether a job with these resources could ever run; nothing is queued.
 
     Raises:
-        ClusterError: it could not (no such partition, more than any node has, not allowed).
+        ClusterError: it could not (no such partition, more than any node has, not allowed), or SLURM does not answer.
     """
     words = [f"--{key}" if value is True else f"--{key}={value}" for key, value in _options(resources).items()]
     answer = _asked(["sbatch", "--test-only", *words, "--wrap", "true"])
+    if answer.returncode != 0 and any(said in answer.stderr for said in _AWAY):
+        raise ClusterError(f"SLURM does not answer: {_said(answer.stderr)}; try again.")
     if answer.returncode != 0 and not any(said in answer.stderr for said in _FOR_NOW):
         asked = " ".join(word for word in words if not word.startswith(("--signal", "--requeue", "--open-mode")))
         raise ClusterError(

@@ -61,6 +61,15 @@ def test_a_job_computes_with_the_cores_that_it_asks_for_where_the_cluster_does_n
     assert subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True, env=bare).stdout == "1 3\n"
 
 
+def test_a_controller_that_is_away_is_no_reason_to_ask_for_something_else(eqntk, slurm, tmp_path):
+    slurm.mark("deaf")
+    answer = eqntk(*SWEEP)
+    assert answer.status == 2
+    said = answer.err.splitlines()[-1]
+    assert said == "eqntk: SLURM does not answer: Unable to contact slurm controller (connect failure); try again."
+    assert not (tmp_path / "mine").exists()
+
+
 def test_a_cluster_file_in_the_users_folder_is_used(eqntk, slurm, tmp_path):
     (tmp_path / "my" / "cluster").mkdir(parents=True)
     (tmp_path / "my" / "cluster" / "mine.yaml").write_text("partition: short\n")

@@ -5,6 +5,7 @@ to refuse; with `silence` there, sbatch queues and then answers nothing, as a co
 """
 
 SBATCH = """\
+if [ -e deaf ]; then echo 'sbatch: error: Unable to contact slurm controller (connect failure)' >&2; exit 1; fi
 if [ -s refusal ]; then cat refusal >&2; exit 1; fi
 for word in "$@"; do [ "$word" = --test-only ] && exit 0; done
 for script in "$@"; do :; done
