@@ -6,11 +6,11 @@ or, where the service still has it, what is missing there. All comes from the re
 does not matter who has computed what.
 """
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from eqntk_cli.config.schema import Config
-from eqntk_cli.errors import HeldError
+from eqntk_cli.errors import DiskError, HeldError
 from eqntk_cli.files.atomic import make_folder
 from eqntk_cli.files.lock import held
 from eqntk_cli.runs.contents import LOG_FILE, SHARED, own_files
@@ -79,7 +79,8 @@ class Mirror:
             fixed = [file for file in files if not (self._shared and file.name == LOG_FILE)]
             self._tracker.artifact(f"run-{record.run_id}", "run", self._folder, files, fixed)
         if self._shared:
-            (self._folder / SHARED / _COMPLETE).touch()
+            with suppress(OSError):
+                (self._folder / SHARED / _COMPLETE).touch()
 
     def close(self, succeeded: bool) -> None:
         """The end of this process's part."""
@@ -99,11 +100,11 @@ class Mirror:
             return True
         if tracking_mode(self._config.tracking.mode) == "disabled":
             return False
-        make_folder(self._folder / SHARED)
         with ExitStack() as stack:
             try:
+                make_folder(self._folder / SHARED)
                 stack.enter_context(held(self._folder / SHARED / _RIGHT, wait, patience=0.0))
-            except HeldError:
+            except (HeldError, DiskError):  # no room: the run itself says so where it matters
                 return False
             if (self._folder / SHARED / _COMPLETE).exists():
                 return False

@@ -12,7 +12,9 @@ from shared_run import assert_same
 from tasks import computed
 
 from eqntk_cli.config.schema import ModelConfig
+from eqntk_cli.errors import DiskError
 from eqntk_cli.files.lock import held
+from eqntk_cli.runs import mirror
 from eqntk_cli.runs.contents import SHARED
 from eqntk_cli.runs.execute import execute, resume
 from eqntk_cli.runs.record import read_record
@@ -146,6 +148,16 @@ def test_a_shared_kernel_prediction_is_told_from_its_files(folder, fake_wandb):
 
 def test_nothing_is_kept_for_a_mirror_that_is_turned_off(folder, fake_wandb):
     execute(shared(mode="disabled"), folder, load, FakeEnsemble)
+    assert fake_wandb.given == []
+
+
+def test_a_disk_without_room_for_the_mirror_ends_nothing(folder, fake_wandb, monkeypatch):
+    def full(*_, **__):
+        raise DiskError("the disk is full")
+
+    monkeypatch.setattr(mirror, "held", full)
+    execute(shared(), folder, load, FakeEnsemble)
+    assert read_record(folder).state == "done"
     assert fake_wandb.given == []
 
 
