@@ -174,8 +174,8 @@ def _status(job: Job, run: RunSummary | None, tasks: _Tasks, submitted: bool) ->
         left = None if left is None else left / tasks.works
         return RunStatus(job, run, "running", active=True, reason=tasks.where, seconds_left=left)
     if tasks.waits:
-        begun = "queued" if run is None or state == "failed" else "preempted"
-        return RunStatus(job, run, begun, active=True, reason=tasks.reason)
+        fresh = run is None or state == "failed" or _grown(run)
+        return RunStatus(job, run, "queued" if fresh else "preempted", active=True, reason=tasks.reason)
     said = "" if run is None or run.error is None else run.error
     if not submitted or state in ("failed", "damaged"):
         left = _seconds_left(run.record) if run is not None and run.record is not None and state == "running" else None
@@ -188,6 +188,11 @@ def _status(job: Job, run: RunSummary | None, tasks: _Tasks, submitted: bool) ->
         return RunStatus(job, run, "cancelled")
     by_itself = ending == "COMPLETED" or state == "preempted"  # it said how far it was, and left
     return RunStatus(job, run, "failed" if run is None or not by_itself else state, reason=ending)
+
+
+def _grown(run: RunSummary) -> bool:
+    """Whether members were appended to a run since it was last at work."""
+    return run.record is not None and bool(run.record.grown) and run.record.stopped is None and run.state == "preempted"
 
 
 def _explained(status: RunStatus, log: Path) -> RunStatus:

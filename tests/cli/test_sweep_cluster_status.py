@@ -22,6 +22,14 @@ def test_the_table_follows_queue_and_records(eqntk, slurm, tmp_path):
 
 
 @pytest.mark.usefixtures("submitted")
+def test_a_run_that_was_grown_and_waits_is_queued(eqntk, tmp_path):
+    """Its record says preempted, since there is something to go on with; nobody has stopped it."""
+    write_state(tmp_path / "mine" / GCNN, "preempted", grown=[2])
+    write_state(tmp_path / "mine" / AUGMENTED, "preempted", grown=[2], stopped="2026-11-29T09:37:13+00:00")
+    assert states(eqntk) == {GCNN: "queued", AUGMENTED: "preempted", NTK: "queued"}
+
+
+@pytest.mark.usefixtures("submitted")
 def test_runs_on_different_kinds_of_devices_are_named(eqntk, tmp_path):
     """Two devices of one kind are no reason to say so."""
     write_state(tmp_path / "mine" / GCNN, "done", devices=["gpu:0 NVIDIA A100", "gpu:1 NVIDIA A100"])
