@@ -176,11 +176,11 @@ def test_three_tasks_of_which_the_mirror_is_killed(tasks, folder, whole):
     tasks.kill(killed)
     assert [tasks.wait(process) for process in started if process != killed] == [0, 0]
     assert_same(folder, whole)
-    told = mirrors(folder)
-    assert len(told) == 2
-    rows, kept, finished = told.pop(killed)
+    mirrored = mirrors(folder)
+    assert len(mirrored) == 2
+    rows, kept, finished = mirrored.pop(killed)
     assert (kept, finished, steps(rows)) == (0, [], [])
-    ((rows, kept, finished),) = told.values()
+    ((rows, kept, finished),) = mirrored.values()
     assert (kept, finished) == (1, [0])
     assert_complete(rows)
     assert len(computed(folder)) >= len(PROGRESS)
