@@ -1,5 +1,7 @@
 """A run that tasks share: its settings, and what is to be the same as in a run of one process."""
 
+import signal
+import time
 from dataclasses import replace
 
 from fake_runs import config
@@ -45,3 +47,21 @@ def assert_same(folder, whole):
 
 def computed_yet(folder):
     return (folder.parent / "computed").exists() and computed(folder)
+
+
+def randomly_killed(tasks, folder, chance):
+    """Two tasks, killed and started anew until the run is done; of every kill whether anything was there before it."""
+    kills, running = [], [tasks.start(folder, pause=0.03) for _ in range(2)]
+    while running:
+        time.sleep(chance.uniform(0.0, 0.08))
+        process = chance.choice(running)
+        if tasks.ended(process):
+            assert tasks.wait(process) == 0
+            running.remove(process)
+        elif len(kills) < 8 and ((folder / STORE).exists() or kills.count(False) < 2):
+            status = tasks.kill(process)
+            running.remove(process)
+            if status == -signal.SIGKILL:
+                kills.append((folder / STORE).exists())
+                running.append(tasks.start(folder, pause=0.03))
+    return kills

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 from fake_runs import BLOCK, MEMBERS, FakeEnsemble, config, load
-from shared_run import BLOCKS, assert_same, computed_yet, shared
+from shared_run import BLOCKS, assert_same, computed_yet, randomly_killed, shared
 from tasks import computed
 
 from eqntk_cli.config.schema import ModelConfig
@@ -69,24 +69,6 @@ def test_random_kills_lose_and_double_nothing(tasks, folder, whole, seed):
     kills = randomly_killed(tasks, folder, random.Random(seed))
     assert_same(folder, whole)
     assert sum(kills) > 0
-
-
-def randomly_killed(tasks, folder, chance):
-    """Two tasks, killed and started anew until the run is done; of every kill whether anything was there before it."""
-    kills, running = [], [tasks.start(folder, pause=0.03) for _ in range(2)]
-    while running:
-        time.sleep(chance.uniform(0.0, 0.08))
-        process = chance.choice(running)
-        if tasks.ended(process):
-            assert tasks.wait(process) == 0
-            running.remove(process)
-        elif len(kills) < 8 and ((folder / STORE).exists() or kills.count(False) < 2):
-            status = tasks.kill(process)
-            running.remove(process)
-            if status == -signal.SIGKILL:
-                kills.append((folder / STORE).exists())
-                running.append(tasks.start(folder, pause=0.03))
-    return kills
 
 
 def test_what_one_task_leaves_another_takes_up_alone(tasks, folder, whole):

@@ -45,6 +45,7 @@ JobRequeue=1
 KillWait=5
 MinJobAge=300
 ReturnToService=2
+SlurmdParameters=config_overrides
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} CoresPerSocket={cores} RealMemory={memory} State=UNKNOWN
 PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=5
 PartitionName=urgent Nodes={host} MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
@@ -65,6 +66,7 @@ class OneNodeSlurm:
     def __init__(self, folder: Path):
         self.folder = folder
         self.config = folder / "slurm.conf"
+        self.cores = max(4, os.cpu_count())  # that SLURM may give away; more than there are share what there is
 
     def __enter__(self):
         for name in ("controller", "daemon", "munge"):
@@ -82,7 +84,7 @@ class OneNodeSlurm:
             folder=self.folder,
             controller=controller,
             daemon=daemon,
-            cores=os.cpu_count(),
+            cores=self.cores,
             memory=kibibytes // 1024 - 1024,
         )
         self.config.write_text(text)
@@ -97,6 +99,7 @@ class OneNodeSlurm:
         return self
 
     def __exit__(self, *_):
+        self._clear()
         for name in ("slurmd", "slurmctld", "munged"):
             pid = self._pid(name)
             if pid is None:
@@ -112,6 +115,10 @@ class OneNodeSlurm:
         shown = self._asked("scontrol", "show", "job", job).stdout
         return dict(word.split("=", 1) for word in shown.split() if "=" in word)
 
+    def tell(self, *words):
+        """Run one of SLURM's commands, which must not fail."""
+        self._run(*words)
+
     def wait(self, job, *states, seconds=60):
         """Wait until a job is in one of these states."""
         end = time.monotonic() + seconds
@@ -120,6 +127,13 @@ class OneNodeSlurm:
                 return
             time.sleep(0.2)
         raise AssertionError(f"job {job} is not {states} after {seconds} s: {self.state(job)}")
+
+    def _clear(self):
+        """End the jobs that a test has left, which would outlive the daemons."""
+        end = time.monotonic() + 20
+        self._asked("scancel", "--me")
+        while self._asked("squeue", "--noheader", "--me").stdout.strip() and time.monotonic() < end:
+            time.sleep(0.2)
 
     def _run(self, program, *words):
         pid = [f"--pid-file={self.folder}/munged.pid", f"--seed-file={self.folder}/munge/seed"]

@@ -41,9 +41,9 @@ def test_an_array_is_submitted_under_its_name_and_runs(slurm, tmp_path):
 
 
 def test_one_job_alone_waits_and_is_cancelled(slurm, tmp_path):
-    first = submit(jobs(1, 60), Resources(cpus_per_task=os.cpu_count()), "eqntk-test-first", tmp_path)
+    first = submit(jobs(1, 60), Resources(cpus_per_task=slurm.cores), "eqntk-test-first", tmp_path)
     slurm.wait(first, "RUNNING")
-    second = submit(jobs(1, 60), Resources(cpus_per_task=os.cpu_count()), "eqntk-test-second", tmp_path)
+    second = submit(jobs(1, 60), Resources(cpus_per_task=slurm.cores), "eqntk-test-second", tmp_path)
     time.sleep(1)
     known = queue()
     assert known[first].works
@@ -128,6 +128,8 @@ def test_twelve_runs_submitted_looked_at_from_elsewhere_and_compared(tmp_path):
     assert "12 of 12 runs are done" in waited.out
     records = [json.loads(file.read_text()) for file in (tmp_path / "mine").glob("*/record.json")]
     assert {record["state"] for record in records} == {"done"}
+    (machine,) = (tmp_path / "mine" / "slurm" / "compiled").iterdir()  # which all jobs share
+    assert any(machine.iterdir())
 
 
 @pytest.mark.slow
@@ -211,7 +213,7 @@ def test_preempted_and_killed_and_resumed_has_the_bits_of_an_undisturbed_run(slu
     assert answer.status == 0, answer.err
     job, run = journal_of(tmp_path / "mine"), tmp_path / "mine" / "0"
     wait_for_members(run, 8)
-    urgent = submit(jobs(1), Resources(partition="urgent", cpus_per_task=os.cpu_count()), "eqntk-test-urgent", tmp_path)
+    urgent = submit(jobs(1), Resources(partition="urgent", cpus_per_task=slurm.cores), "eqntk-test-urgent", tmp_path)
     slurm.wait(urgent, "COMPLETED", seconds=120)
     kept = members_done(run)
     assert 8 <= kept < 32
