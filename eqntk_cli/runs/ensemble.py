@@ -3,6 +3,7 @@
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
@@ -31,6 +32,7 @@ class EnsembleRun:
         self._session = session
         self._model = model
         self._data = data
+        self._program: int | None = None  # in which the last block begins
 
     def open(self) -> None:
         """The store with what earlier sessions have left there, or a new one; asked for by one task at a time.
@@ -83,11 +85,19 @@ class EnsembleRun:
 
     def _claimed(self, missing: list[tuple[int, int]]) -> tuple[tuple[int, int], ExitStack] | None:
         """The first block that no other task has claimed, and the right to compute it."""
-        for start, stop in missing:
+        program = (self._model.layout or {}).get("members", 1)  # computed together, also where blocks are smaller
+        ranked = sorted(missing, key=partial(self._rank, program)) if self._session.access.shared else missing
+        for start, stop in ranked:
             right = self._session.access.claim(start // self._store.chunk)
             if right is not None:
+                self._program = start // program
                 return (start, stop), right
         return None
+
+    def _rank(self, program: int, block: tuple[int, int]) -> tuple[bool, bool, int]:
+        """Blocks of the program that this task has computed come first, then those with which a program begins."""
+        start = block[0]
+        return start // program != self._program, start % program != 0, start
 
 
 def ensemble_mean(session: Session, store: EnsembleStore) -> Float[np.ndarray, "step sample output"]:

@@ -9,10 +9,11 @@ import pytest
 from fake_runs import FakeEnsemble, config, load
 
 from eqntk_cli.errors import ConfigError, HeldError, StorageError
+from eqntk_cli.files.atomic import make_folder
 from eqntk_cli.files.lock import held
 from eqntk_cli.runs import access, continuation, ensemble, session
 from eqntk_cli.runs.access import Together
-from eqntk_cli.runs.contents import LOCK_FILE, STORE
+from eqntk_cli.runs.contents import LOCK_FILE, SHARED, STORE
 from eqntk_cli.runs.ensemble import EnsembleRun
 from eqntk_cli.runs.entries import claim, drop_entry
 from eqntk_cli.runs.execute import execute, resume
@@ -179,3 +180,15 @@ def test_other_devices_are_noted_where_something_may_have_been_computed_with_the
     ended = read_record(folder)
     assert ["computed in part with cpu:9 other" in note for note in ended.notes].count(True) == noted
     assert ended.devices == [*(record.devices if noted else []), "cpu:9 other"]
+
+
+def test_blocks_of_one_program_are_left_to_the_task_that_has_computed_it(folder, monkeypatch):
+    """Two blocks are one program here, whose members are computed together: another task would compute them again."""
+    seen = []
+    make_folder(folder / SHARED)
+    others = [claim(folder, 0)]  # another task is at work on the first program
+    monkeypatch.setattr(
+        ensemble, "time", SimpleNamespace(sleep=lambda _: others.pop().close(), monotonic=time.monotonic)
+    )
+    execute(shared(), folder, load, lambda *given: FakeEnsemble(*given, hook=seen.append, layout={"members": 4}))
+    assert seen == [2, 3, 1, 0]
