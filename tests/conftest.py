@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 # The programs of tests are compiled once and run on a handful of samples: compiling is what costs. Commands that tests
@@ -20,6 +19,7 @@ os.environ["XLA_FLAGS"] = f"{_QUICK_TO_COMPILE} {os.environ.get('XLA_FLAGS', '')
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
 import jax  # noqa: E402
+import psutil  # noqa: E402
 import pytest  # noqa: E402
 
 from tests import shapes  # noqa: E402
@@ -37,9 +37,7 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # and nohup what it start
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-gc.set_threshold(
-    50_000, 20, 20
-)  # tracing makes many objects and no garbage: looking for it took a twentieth of the time
+gc.set_threshold(50_000, 20, 20)  # tracing makes many objects and no garbage: looking for it took a twentieth
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,16 +45,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _LONGEST_FIRST.get(item.path.parent.name, len(_LONGEST_FIRST)))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _programs_are_forgotten() -> Iterator[None]:
-    """Compiled programs live in memory as long as their file of tests; on the disk as long as the process."""
-    yield
+def pytest_collection_finish() -> None:
+    """Modules stay until the end: nobody looks for garbage among them."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_runtest_logfinish() -> None:
+    """Compiled programs are kept while there is room: looking for them anew, and for garbage, took a tenth of the time.
+
+    A worker stays below 2 GiB. On the disk programs live as long as the process.
+    """
+    if _PROCESS.memory_info().rss < _ENOUGH:
+        return
     jax.clear_caches()
     gc.collect()
     if sys.platform == "linux":  # what was compiled is freed in small pieces, which the allocator would keep
         ctypes.CDLL(None).malloc_trim(0)
 
 
+_PROCESS = psutil.Process()
+_ENOUGH = 1_300 * 2**20  # bytes
 _LONGEST_FIRST = {folder: place for place, folder in enumerate(("models", "layers", "recursion", "cli", "kernels"))}
 _DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data"
 
