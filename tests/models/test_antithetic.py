@@ -13,9 +13,8 @@ from eqntk_cli.domains.molecules import AtomSignals, Molecules
 from eqntk_cli.domains.samples import take
 from eqntk_cli.domains.sphere import Sphere
 from eqntk_cli.models.ensemble import member_key
-from eqntk_cli.models.registry import build_model
 from eqntk_cli.targets.scale import TargetScale
-from tests.models.settings import bundle, config
+from tests.models.settings import bundle, config, model_of
 from tests.models.test_theorem import ignore
 
 SPHERICAL = {"name": "spherical_mlp", "bandlimit": 2, "activation": "erf", "quadrature_tolerance": 1e-3}
@@ -51,7 +50,7 @@ def ensemble(name: str = "gcnn_ensemble", network: str = "mlp", members: int = 4
     keys = {"members": members, "width": changes.pop("width", 6), "antithetic": antithetic}
     training = {"steps": 3, "step_size": 0.05, **changes.pop("training", {})}
     settings = config(name, group, architecture=architecture, model_keys=keys, training=training, **changes)
-    return build_model(settings, data)
+    return model_of(settings, data)
 
 
 def trained_by_hand(trainer, key, steps):
@@ -137,8 +136,9 @@ def test_centred_pairs_have_the_variance_of_members():
 @pytest.mark.parametrize("program", [5])
 def test_pairs_do_not_depend_on_programs_that_split_them(program):
     """Members are trained in programs of some fixed size, as memory and devices have it; blocks keep pairs whole."""
-    whole, other = ensemble(members=6), ensemble(members=6)
-    other.trainer = replace(other.trainer, layout=replace(other.trainer.layout, members=program))
+    whole = ensemble(members=6)
+    trainer = replace(whole.trainer, layout=replace(whole.trainer.layout, members=program))
+    other = replace(whole, trainer=trainer)
     assert other.block_size % 2 == 0
     parts = np.concatenate([other.run_block(0, 2, ignore), other.run_block(2, 6, ignore)])
     np.testing.assert_allclose(parts, whole.run_block(0, 6, ignore), rtol=1e-9, atol=1e-12)

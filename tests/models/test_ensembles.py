@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from eqntk_cli.errors import ConfigError, NumericalError
-from eqntk_cli.models.registry import build_model
-from tests.models.settings import bundle, config
+from tests.models.settings import bundle, config, model_of
 from tests.models.test_theorem import ignore
 
 ON_DEVICES = """
@@ -28,13 +27,13 @@ print(json.dumps([jax.device_count(), np.asarray(block).tolist()]))
 
 
 @functools.cache
-def model_of(name):
+def shared(name):
     """The one that several tests look at, compiled once."""
-    return build_model(config(name), bundle())
+    return model_of(config(name), bundle())
 
 
 def test_members_do_not_depend_on_their_block():
-    model = model_of("gcnn_ensemble")
+    model = shared("gcnn_ensemble")
     whole = model.run_block(0, 4, ignore)
     parts = np.concatenate([model.run_block(0, 1, ignore), model.run_block(1, 4, ignore)])
     np.testing.assert_allclose(parts, whole, rtol=1e-9, atol=1e-12)
@@ -43,18 +42,18 @@ def test_members_do_not_depend_on_their_block():
 @pytest.mark.parametrize("name", ["gcnn_ensemble", "augmented_ensemble"])
 def test_the_training_copies_are_evaluated_once(name):
     """The training loss is read where the training copies stand among the evaluation points."""
-    trainer = model_of(name).trainer
+    trainer = shared(name).trainer
     np.testing.assert_array_equal(trainer.evaluation_x[trainer.trained], trainer.train_x)
 
 
 def test_the_same_block_twice_is_bit_identical():
-    model = model_of("augmented_ensemble")
+    model = shared("augmented_ensemble")
     np.testing.assert_array_equal(model.run_block(1, 3, ignore), model.run_block(1, 3, ignore))
 
 
 @pytest.mark.parametrize("devices", [pytest.param(1, marks=pytest.mark.slow), 8])
 def test_devices_change_only_rounding(devices, tmp_path):
-    here = build_model(config("gcnn_ensemble", model_keys={"members": 5}), bundle()).run_block(0, 5, ignore)
+    here = shared("gcnn_ensemble").run_block(0, 5, ignore)
     flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}"
     environment = {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "HOME": str(tmp_path)}
     command = [sys.executable, "-c", ON_DEVICES]
@@ -67,7 +66,7 @@ def test_devices_change_only_rounding(devices, tmp_path):
 def test_independent_and_shared_streams():
     keys = {"architecture": {"group_support": "identity"}}
     starts = {
-        (name, coupling): build_model(config(name, coupling=coupling, **keys), bundle()).run_block(0, 2, ignore)[:, 0]
+        (name, coupling): model_of(config(name, coupling=coupling, **keys), bundle()).run_block(0, 2, ignore)[:, 0]
         for name in ("gcnn_ensemble", "augmented_ensemble")
         for coupling in ("shared", "independent")
     }
@@ -78,7 +77,7 @@ def test_independent_and_shared_streams():
 
 
 def test_group_members_are_invariant_and_say_how_well():
-    model = build_model(config("gcnn_ensemble", architecture={"name": "cnn"}), bundle())
+    model = model_of(config("gcnn_ensemble", architecture={"name": "cnn"}), bundle())
     model.run_block(0, 2, ignore)
     assert model.invariance_error() < 1e-12
     assert model.element_names == ("e",)
@@ -86,7 +85,7 @@ def test_group_members_are_invariant_and_say_how_well():
 
 def test_inexact_windows_are_measured():
     keys = {"architecture": {"name": "cnn", "stride": 2}}
-    model = build_model(config("gcnn_ensemble", **keys), bundle(side=8))
+    model = model_of(config("gcnn_ensemble", **keys), bundle(side=8))
     model.run_block(0, 2, ignore)
     assert model.invariance_error() > 1e-3
     assert "not exactly equivariant" in model.notes[0]
@@ -101,7 +100,7 @@ def test_mini_batches_are_whole_orbits_in_a_common_order(optimizer):
         "coupling": "shared",
     }
     augmented, group = (
-        build_model(config(name, **keys), bundle()).run_block(0, 2, ignore)
+        model_of(config(name, **keys), bundle()).run_block(0, 2, ignore)
         for name in ("augmented_ensemble", "gcnn_ensemble")
     )
     assert np.abs(group[:, -1] - group[:, 0]).max() > 1e-3
@@ -113,7 +112,7 @@ def test_cross_entropy_learns():
     keys = {"training": {"loss": "cross_entropy", "steps": 200, "centred": True}, "model_keys": {"width": 64}}
     onehot = np.eye(2)[data.train_labels[:, 0]]
     data.train_y[:] = onehot
-    block = build_model(config("gcnn_ensemble", **keys), data).run_block(0, 4, ignore)[:, :, 0, : len(onehot)]
+    block = model_of(config("gcnn_ensemble", **keys), data).run_block(0, 4, ignore)[:, :, 0, : len(onehot)]
     assert np.abs(block[:, 0]).max() == 0
     guesses = block[:, -1].argmax(axis=-1)
     assert (guesses == data.train_labels[:, 0]).mean() > 0.9
@@ -121,37 +120,35 @@ def test_cross_entropy_learns():
 
 def test_output_scale_makes_training_lazy():
     """The nonlinear part of the movement shrinks: predictions approach the kernel's as alpha grows."""
-    distances = []
-    for alpha in (1.0, 30.0):
+    blocks = []
+    for alpha in (1.0, 30.0, 1000.0):
         keys = {"training": {"centred": True, "output_scale": alpha}, "model_keys": {"width": 64, "members": 8}}
-        block = build_model(config("gcnn_ensemble", **keys), bundle()).run_block(0, 8, ignore)
-        other = {**keys, "training": {**keys["training"], "output_scale": 1000.0}}
-        linear = build_model(config("gcnn_ensemble", **other), bundle()).run_block(0, 8, ignore)
-        distances.append(np.sqrt(np.mean((block - linear) ** 2)))
+        blocks.append(model_of(config("gcnn_ensemble", **keys), bundle()).run_block(0, 8, ignore))
+    distances = [np.sqrt(np.mean((block - blocks[2]) ** 2)) for block in blocks[:2]]
     assert distances[1] < 0.2 * distances[0]
 
 
 def test_divergence_is_reported_with_the_limit():
-    model = build_model(config("gcnn_ensemble", training={"step_size": 50.0, "steps": 50}), bundle())
+    model = model_of(config("gcnn_ensemble", training={"step_size": 50.0, "steps": 50}), bundle())
     with pytest.raises(NumericalError, match="the stability limit is"):
         model.run_block(0, 2, ignore)
 
 
 def test_kernel_predicts_gradient_descent_only():
     with pytest.raises(ConfigError, match="model=ntk predicts full-batch gradient descent"):
-        build_model(config("ntk", training={"optimizer": "adam"}), bundle())
+        model_of(config("ntk", training={"optimizer": "adam"}), bundle())
 
 
 def test_a_control_of_another_group_can_keep_the_step_size():
-    subject = model_of("gcnn_ensemble")
-    alone = build_model(config("gcnn_ensemble", "c2"), bundle())
-    control = build_model(config("gcnn_ensemble", "c2", training={"step_group": "c4"}), bundle())
+    subject = shared("gcnn_ensemble")
+    alone = model_of(config("gcnn_ensemble", "c2"), bundle())
+    control = model_of(config("gcnn_ensemble", "c2", training={"step_group": "c4"}), bundle())
     assert control.step_size == subject.step_size != alone.step_size
     assert control.stability_limit == alone.stability_limit
 
 
 def test_a_block_does_not_depend_on_the_block_size_of_the_session():
     """A resumed run keeps the blocks on record, whatever a new session would choose: the bytes must be the same."""
-    first = build_model(config("gcnn_ensemble", model_keys={"members": 5, "block_size": 2}), bundle())
-    resumed = build_model(config("gcnn_ensemble", model_keys={"members": 5, "block_size": 4}), bundle())
+    first = model_of(config("gcnn_ensemble", model_keys={"members": 5, "block_size": 2}), bundle())
+    resumed = model_of(config("gcnn_ensemble", model_keys={"members": 5, "block_size": 4}), bundle())
     assert first.run_block(2, 4, ignore).tobytes() == resumed.run_block(2, 4, ignore).tobytes()

@@ -5,8 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from eqntk_cli.models.registry import build_model
-from tests.models.settings import bundle, config
+from tests.models.settings import bundle, config, model_of
 
 ARCHITECTURES = {
     "mlp": {},
@@ -26,7 +25,7 @@ def ignore(share: float) -> None:
 @pytest.mark.parametrize("group", ["c4", "d4"])
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_infinite_width_means_agree_at_every_step_and_variances_do_not(name, group):
-    model = build_model(config("ntk", group, architecture=ARCHITECTURES[name]), bundle(side=SIDES.get(name, 6)))
+    model = model_of(config("ntk", group, architecture=ARCHITECTURES[name]), bundle(side=SIDES.get(name, 6)))
     prediction = model.predict(ignore)
     assert prediction.kernels == ("group", "plain")
     by_group, by_augmentation = prediction.mean
@@ -39,7 +38,7 @@ def test_infinite_width_means_agree_at_every_step_and_variances_do_not(name, gro
 
 
 def test_a_window_that_the_group_does_not_preserve_is_said_to_break_the_agreement():
-    model = build_model(config("ntk", architecture={"name": "cnn", "filter": [3, 1]}), bundle(side=5))
+    model = model_of(config("ntk", architecture={"name": "cnn", "filter": [3, 1]}), bundle(side=5))
     prediction = model.predict(ignore)
     by_group, by_augmentation = prediction.mean
     assert prediction.diagnostics["exact"] is False
@@ -57,7 +56,7 @@ def coupled_difference(width: int, **changes) -> float:
     keys = {"model_keys": {"width": width, "members": 6}, "coupling": "shared", **changes}
     keys["architecture"] = {"group_support": "identity", **keys.get("architecture", {})}
     augmented, group = (
-        build_model(config(name, **keys), bundle()).run_block(0, 6, ignore)
+        model_of(config(name, **keys), bundle()).run_block(0, 6, ignore)
         for name in ("augmented_ensemble", "gcnn_ensemble")
     )
     difference = augmented.mean(axis=2) - group[:, :, 0]
@@ -83,8 +82,8 @@ def test_without_augmentation_members_stay_apart():
     with_orbit = mlp_difference(256)
     keys = {"architecture": {"group_support": "identity"}, "training": STABLE, "coupling": "shared"}
     size = {"width": 256, "members": 6}
-    control = build_model(config("augmented_ensemble", model_keys={**size, "augmentation": "none"}, **keys), bundle())
-    group = build_model(config("gcnn_ensemble", model_keys=size, **keys), bundle())
+    control = model_of(config("augmented_ensemble", model_keys={**size, "augmentation": "none"}, **keys), bundle())
+    group = model_of(config("gcnn_ensemble", model_keys=size, **keys), bundle())
     difference = control.run_block(0, 6, ignore).mean(axis=2) - group.run_block(0, 6, ignore)[:, :, 0]
     assert np.sqrt(np.mean(difference[:, 1:] ** 2)) > 3 * with_orbit
 
@@ -94,7 +93,7 @@ def test_linear_networks_agree_exactly_at_any_width():
     keys = {"architecture": {"hidden_layers": 0, "W_std": 1.2, "b_std": 0.3, "group_support": "identity"}}
     keys |= {"coupling": "shared"}
     augmented, group = (
-        build_model(config(name, **keys), bundle()).run_block(0, 4, ignore)
+        model_of(config(name, **keys), bundle()).run_block(0, 4, ignore)
         for name in ("augmented_ensemble", "gcnn_ensemble")
     )
     np.testing.assert_allclose(augmented.mean(axis=2), group[:, :, 0], atol=1e-12)
@@ -103,8 +102,8 @@ def test_linear_networks_agree_exactly_at_any_width():
 def test_discrete_dynamics_are_those_of_a_linear_network():
     """mu_t plus the decay of f_0 predicts a linear network exactly, step by step."""
     keys = {"architecture": {"hidden_layers": 0, "W_std": 1.2, "b_std": 0.3}, "training": {"steps": 7, "centred": True}}
-    finite = build_model(config("gcnn_ensemble", **keys), bundle()).run_block(0, 4, ignore)[:, :, 0]
-    infinite = build_model(config("ntk", **keys), bundle()).predict(ignore)
+    finite = model_of(config("gcnn_ensemble", **keys), bundle()).run_block(0, 4, ignore)[:, :, 0]
+    infinite = model_of(config("ntk", **keys), bundle()).predict(ignore)
     for member in finite:
         np.testing.assert_allclose(member, infinite.mean[0], atol=1e-10)
     assert np.abs(infinite.covariance).max() == 0
@@ -112,7 +111,7 @@ def test_discrete_dynamics_are_those_of_a_linear_network():
 
 def test_with_a_ridge_the_means_still_agree():
     """The orbit of a sample carries |G| times its ridge."""
-    prediction = build_model(config("ntk", training={"ridge": 0.1}), bundle()).predict(ignore)
-    free = build_model(config("ntk"), bundle()).predict(ignore)
+    prediction = model_of(config("ntk", training={"ridge": 0.1}), bundle()).predict(ignore)
+    free = model_of(config("ntk"), bundle()).predict(ignore)
     np.testing.assert_allclose(prediction.mean[0], prediction.mean[1], atol=1e-8)
     assert np.abs(prediction.mean[0] - free.mean[0]).max() > 1e-3
