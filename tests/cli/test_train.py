@@ -3,6 +3,7 @@ import signal
 import subprocess
 import time
 
+import psutil
 import pytest
 from omegaconf import OmegaConf
 
@@ -125,7 +126,11 @@ def test_stopped_in_the_middle_of_a_step(tmp_path, number, status, word):
     while not list(tmp_path.rglob("predictions.zarr")):
         assert run.poll() is None
         time.sleep(0.2)
-    time.sleep(5)
+    computing = psutil.Process(run.pid)
+    begun = computing.cpu_times().user
+    while computing.cpu_times().user < begun + 4:  # seconds: half of them compile the program
+        assert run.poll() is None
+        time.sleep(0.1)
     run.send_signal(number)
     said = run.communicate(timeout=120)[1]
     assert run.returncode == status, said

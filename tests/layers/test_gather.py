@@ -1,5 +1,7 @@
 """The linear layer in all its forms against the sum over sites and taps written out, values and gradients."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,18 +31,22 @@ def case(name):
 
 
 def assert_alike(product, support, x, weight, rows):
-    expected, expected_back = jax.vjp(lambda *given: written_out(support.table, *given), x, weight)
-    value, back = jax.vjp(product, x, weight)
-    np.testing.assert_allclose(value, expected, rtol=1e-12, atol=1e-12)
-    for got, wanted in zip(back(rows), expected_back(rows), strict=True):
+    expected = value_and_gradients(partial(written_out, support.table), x, weight, rows)
+    for got, wanted in zip(value_and_gradients(product, x, weight, rows), expected, strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-12)
+
+
+@partial(jax.jit, static_argnums=0)
+def value_and_gradients(product, x, weight, rows):
+    value, back = jax.vjp(product, x, weight)
+    return value, *back(rows)
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_patches_with_their_transpose_as_a_gather(name):
     support, x, weight, rows = case(name)
     gather = Gather(support.table, x.shape[1])
-    assert_alike(lambda x, weight: gathered_product(gather, x, weight), support, x, weight, rows)
+    assert_alike(partial(gathered_product, gather), support, x, weight, rows)
 
 
 TURNED = ("lifting", "global lifting", "group convolution", "global group convolution", "flattening group convolution")
@@ -50,7 +56,7 @@ TURNED = ("lifting", "global lifting", "group convolution", "global group convol
 def test_weights_turned_by_every_element(name):
     support, x, weight, rows = case(name)
     turned = Turned.of(support.table, support.elements, x.shape[1])
-    assert_alike(lambda x, weight: turned_product(turned, x, weight), support, x, weight, rows)
+    assert_alike(partial(turned_product, turned), support, x, weight, rows)
 
 
 @pytest.mark.parametrize("name", TURNED)
@@ -59,12 +65,13 @@ def test_members_side_by_side(name):
     support, x, weight, _ = case(name)
     turned = Turned.of(support.table, support.elements, x.shape[1])
     weights = jnp.stack([weight, 2 * weight + 1])
+    expected = jax.jit(partial(written_out, support.table))
     for axes in ((None, 0), (0, 0)):
         given = x if axes[0] is None else jnp.stack([x, x[::-1]])
-        products = jax.vmap(lambda x, weight: turned_product(turned, x, weight), in_axes=axes)(given, weights)
+        products = jax.jit(jax.vmap(partial(turned_product, turned), in_axes=axes))(given, weights)
         for member in range(2):
             own = given if axes[0] is None else given[member]
-            np.testing.assert_allclose(products[member], written_out(support.table, own, weights[member]), atol=1e-12)
+            np.testing.assert_allclose(products[member], expected(own, weights[member]), atol=1e-12)
 
 
 def test_elements_that_read_other_sites_have_no_turned_form():

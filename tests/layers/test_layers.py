@@ -1,5 +1,7 @@
 """Every layer alone: equivariance, and its finite NTK and NNGP against the recursion."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,6 +23,7 @@ from eqntk_cli.layers.linear import Linear
 from eqntk_cli.layers.network import Sequential
 from eqntk_cli.layers.pooling import AveragePool, Pool
 from eqntk_cli.recursion.self_table import SelfInputState
+from eqntk_cli.recursion.state import State
 from eqntk_cli.recursion.table import InputState
 from tests.cases import planar_group
 
@@ -51,9 +54,7 @@ def test_ntk_of_one_linear_layer_is_exact(name):
     domain, support = LAYERS[name]
     network = Sequential(domain, (Linear(support, 1, 1.7, 0.6), Pool()))
     x1, x2 = (jax.random.normal(jax.random.key(seed), (2, *domain.shape)) for seed in (1, 2))
-    params = network.init(jax.random.key(3), x1)
-    state = network.kernel(InputState(domain.sites(x1), domain.sites(x2))).pool()
-    np.testing.assert_allclose(_ntk(network, params, x1, x2), state.ntk, rtol=1e-12)
+    np.testing.assert_allclose(_ntk(network, jax.random.key(3), x1, x2), _kernel(network, x1, x2)[1], rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -63,11 +64,10 @@ def test_nngp_of_one_linear_layer_is_the_variance_of_its_outputs(name):
     width = 20_000
     network = Sequential(domain, (Linear(support, width, 1.7, 0.6), Pool()))
     x = jax.random.normal(jax.random.key(1), (2, *domain.shape))
-    outputs = np.asarray(network.apply(network.init(jax.random.key(2), x), x))
+    outputs = np.asarray(jax.jit(lambda key, x: network.apply(network.init(key, x), x))(jax.random.key(2), x))
     products = outputs[0] * outputs[1]
-    state = network.kernel(InputState(domain.sites(x), domain.sites(x))).pool()
     error = products.std() / np.sqrt(width)
-    assert abs(products.mean() - state.nngp[0, 1]) < 4 * error
+    assert abs(products.mean() - _kernel(network, x, x)[0][0, 1]) < 4 * error
 
 
 @pytest.mark.parametrize("name", ["lifting", "global lifting"])
@@ -76,12 +76,12 @@ def test_lifting_is_equivariant(name):
     domain, support = LAYERS[name]
     layer = Sequential(domain, (Linear(support, 4, 1.3, 0.4),))
     x = jax.random.normal(jax.random.key(1), (1, *domain.shape))
-    params = layer.init(jax.random.key(2), x)
-    module = layer.layers[0]
+    params = jax.jit(layer.init)(jax.random.key(2), x)
+    apply = jax.jit(layer.layers[0].apply)
+    orbit = GROUP.orbit(domain, x)
     for g in range(GROUP.order):
-        moved = GROUP.orbit(domain, x)[:, g]
         before, after = (
-            np.asarray(module.apply({"params": params["layers_0"]}, domain.sites(image)))[0] for image in (x, moved)
+            np.asarray(apply({"params": params["layers_0"]}, domain.sites(image)))[0] for image in (x, orbit[:, g])
         )
         source = _left_translated(g, positions=25 if name == "lifting" else 1)
         np.testing.assert_allclose(after, before[source], atol=1e-12)
@@ -93,11 +93,11 @@ def test_group_convolution_is_equivariant(name):
     positions = 1 if name == "global group convolution" else 25
     features = jax.random.normal(jax.random.key(1), (1, GROUP.order * positions, 3))
     module = Linear(support, 4, 1.3, 0.4)
-    params = module.init(jax.random.key(2), features)
-    before = np.asarray(module.apply(params, features))[0]
+    params, apply = jax.jit(module.init)(jax.random.key(2), features), jax.jit(module.apply)
+    before = np.asarray(apply(params, features))[0]
     for g in range(GROUP.order):
         source = _left_translated(g, positions)
-        after = np.asarray(module.apply(params, features[:, source]))[0]
+        after = np.asarray(apply(params, features[:, source]))[0]
         np.testing.assert_allclose(after, before[source], atol=1e-12)
 
 
@@ -131,9 +131,8 @@ def test_ntk_with_average_pooling_is_exact_for_one_linear_layer(order):
     layers = (linear, pool, Pool()) if order == "convolution first" else (pool, Linear(everywhere(4), 1, 1.7, 0.6))
     network = Sequential(IMAGES, layers)
     x1, x2 = (jax.random.normal(jax.random.key(seed), (2, *IMAGES.shape)) for seed in (1, 2))
-    params = network.init(jax.random.key(3), x1)
-    state = network.kernel(SelfInputState(IMAGES.sites(x1), IMAGES.sites(x2))).pool()
-    np.testing.assert_allclose(_ntk(network, params, x1, x2), state.ntk, rtol=1e-12)
+    kernel = _kernel(network, x1, x2, SelfInputState)
+    np.testing.assert_allclose(_ntk(network, jax.random.key(3), x1, x2), kernel[1], rtol=1e-12)
 
 
 def test_ntk_of_a_linear_network_with_average_pooling_is_exact_but_for_its_features():
@@ -147,17 +146,36 @@ def test_ntk_of_a_linear_network_with_average_pooling_is_exact_but_for_its_featu
         )
     )
     x1, x2 = (jax.random.normal(jax.random.key(seed), (2, *IMAGES.shape)) for seed in (1, 2))
-    params = network.init(jax.random.key(3), x1)
+    params = jax.jit(network.init)(jax.random.key(3), x1)
     params["layers_3"]["weight"] = jnp.sign(params["layers_3"]["weight"])
-    features = [np.asarray(below.apply({"layers_0": params["layers_0"]}, x)) for x in (x1, x2)]
-    start = SelfInputState(IMAGES.sites(x1), IMAGES.sites(x2))
-    hidden, whole = below.kernel(start), network.kernel(start)
-    missing = 0.8**2 * (features[0] @ features[1].T / 6 - hidden.nngp)  # of width 6, not infinite
-    np.testing.assert_allclose(_ntk(network, params, x1, x2) - missing, whole.ntk, rtol=1e-12)
+    features = [np.asarray(jax.jit(below.apply)({"layers_0": params["layers_0"]}, x)) for x in (x1, x2)]
+    hidden, whole = (_kernel(each, x1, x2, SelfInputState) for each in (below, network))
+    missing = 0.8**2 * (features[0] @ features[1].T / 6 - hidden[0])  # of width 6, not infinite
+    np.testing.assert_allclose(_ntk_at(network, params, x1, x2) - missing, whole[1], rtol=1e-12)
 
 
-def _ntk(network: Sequential, params: dict, x1: jax.Array, x2: jax.Array) -> np.ndarray:
-    gradients = [jax.jacobian(lambda p, x=x: network.apply(p, x)[:, 0])(params) for x in (x1, x2)]
+# Each of these is one program: operation by operation, compiling takes several times as long.
+
+
+def _kernel(
+    network: Sequential, x1: jax.Array, x2: jax.Array, start: type[State] = InputState
+) -> tuple[np.ndarray, np.ndarray]:
+    """NNGP and NTK of the recursion."""
+    return jax.jit(partial(_pooled, network, start))(x1, x2)
+
+
+def _pooled(network: Sequential, start: type[State], x1: jax.Array, x2: jax.Array) -> tuple[jax.Array, jax.Array]:
+    state = network.kernel(start(network.domain.sites(x1), network.domain.sites(x2))).pool()
+    return state.nngp, state.ntk
+
+
+def _ntk(network: Sequential, key: jax.Array, x1: jax.Array, x2: jax.Array) -> np.ndarray:
+    return _ntk_at(network, jax.jit(network.init)(key, x1), x1, x2)
+
+
+def _ntk_at(network: Sequential, params: dict, x1: jax.Array, x2: jax.Array) -> np.ndarray:
+    jacobian = jax.jit(lambda params, x: jax.jacobian(lambda p: network.apply(p, x)[:, 0])(params))
+    gradients = [jacobian(params, x) for x in (x1, x2)]
     flat = [np.concatenate([np.asarray(g).reshape(2, -1) for g in jax.tree.leaves(part)], axis=1) for part in gradients]
     return flat[0] @ flat[1].T
 

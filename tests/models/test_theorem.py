@@ -22,8 +22,13 @@ def ignore(share: float) -> None:
     assert 0 <= share <= 1
 
 
-@pytest.mark.parametrize("group", ["c4", "d4"])
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        *((name, "d4") for name in ARCHITECTURES),
+        *(pytest.param(name, "c4", marks=() if name == "mlp" else pytest.mark.slow) for name in ARCHITECTURES),
+    ],
+)
 def test_infinite_width_means_agree_at_every_step_and_variances_do_not(name, group):
     model = model_of(config("ntk", group, architecture=ARCHITECTURES[name]), bundle(side=SIDES.get(name, 6)))
     prediction = model.predict(ignore)
