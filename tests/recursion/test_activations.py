@@ -1,5 +1,9 @@
 """Dual activations against integration in polar coordinates, which is exact across kinks at zero."""
 
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -30,6 +34,19 @@ def brute_force(function, c, q11, q22):
     return (radial * radius * np.exp(-(radius**2) / 2)) @ values @ angular / (2 * np.pi)
 
 
+class Compiled(NamedTuple):
+    """The expectations of an activation, each as one program."""
+
+    dual: Callable[..., Any]
+    diagonal: Callable[..., Any]
+
+
+@cache
+def compiled(name):
+    activation = get_activation(name)
+    return Compiled(jax.jit(activation.dual), jax.jit(activation.diagonal))
+
+
 def slope(activation):
     return jax.jit(lambda x: jax.vmap(jax.grad(activation))(x.ravel()).reshape(x.shape))
 
@@ -37,16 +54,16 @@ def slope(activation):
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_dual_is_the_gaussian_expectation(name):
     activation = get_activation(name)
-    dual, derivative = jax.jit(activation.dual), slope(activation)
+    (dual, diagonal), function, derivative = compiled(name), jax.jit(activation), slope(activation)
     for q11, q22 in VARIANCES:
         accuracy = 3e-13 if name in CLOSED else 3 * max(quadrature_error(activation, q) for q in (q11, q22)) + 3e-13
-        scale = activation.diagonal(jnp.asarray(max(q11, q22)))
+        scale = diagonal(jnp.asarray(max(q11, q22)))
         for c in CORRELATIONS:
             got = dual(*(jnp.asarray(q) for q in (c * np.sqrt(q11 * q22), q11, q22)))
             # a few roundings of c move the angle, and with it the slope of a kink, by their number over its sine
             sine = max(np.sqrt(1 - c**2), 10 * np.sqrt(EPS))
             slope_accuracy = accuracy + 8 * EPS / sine
-            assert abs(got.value - brute_force(activation, c, q11, q22)) <= accuracy * scale.value, (c, q11, q22)
+            assert abs(got.value - brute_force(function, c, q11, q22)) <= accuracy * scale.value, (c, q11, q22)
             wanted = brute_force(derivative, c, q11, q22)
             assert abs(got.derivative - wanted) <= slope_accuracy * scale.derivative, (c, q11, q22)
 
@@ -54,10 +71,11 @@ def test_dual_is_the_gaussian_expectation(name):
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_diagonal_is_the_gaussian_expectation(name):
     activation = get_activation(name)
+    function, derivative = jax.jit(activation), slope(activation)
     for q in (0.3, 1.0, 2.0):
-        got = activation.diagonal(jnp.asarray(q))
-        np.testing.assert_allclose(got.value, brute_force(activation, 1.0, q, q), rtol=1e-12)
-        np.testing.assert_allclose(got.derivative, brute_force(slope(activation), 1.0, q, q), rtol=1e-12)
+        got = compiled(name).diagonal(jnp.asarray(q))
+        np.testing.assert_allclose(got.value, brute_force(function, 1.0, q, q), rtol=1e-12)
+        np.testing.assert_allclose(got.derivative, brute_force(derivative, 1.0, q, q), rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", CLOSED)
@@ -68,8 +86,8 @@ def test_float32_is_within_its_rounding(name):
     triple = (c * np.sqrt(q11 * q22), q11, q22)
     single = [jnp.asarray(q, jnp.float32) for q in triple]
     double = [jnp.asarray(np.asarray(q, np.float64)) for q in single]
-    activation = get_activation(name)
-    for got, wanted in zip(activation.dual(*single), activation.dual(*double), strict=True):
+    dual = compiled(name).dual
+    for got, wanted in zip(dual(*single), dual(*double), strict=True):
         assert got.dtype == jnp.float32
         # eight roundings of c over the smallest sine, times the jump 2/pi of the slope of |x|
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=8 * np.finfo(np.float32).eps / 0.014 * 2 / np.pi)
@@ -82,10 +100,12 @@ def test_zero_variance_and_rounding_beyond_one_stay_finite(name, precision):
     q11 = jnp.asarray([0.0, 0.0, 1.0, 1e-30, 0.3], precision)
     q22 = jnp.asarray([0.0, 1.0, 0.0, 1e-30, 0.3], precision)
     q12 = jnp.asarray([0.0, 0.0, 0.0, 1e-30, 0.3 * (1 + 1e-6)], precision)
-    for expectation in (*activation.dual(q12, q11, q22), *activation.diagonal(q11)):
-        assert jnp.isfinite(expectation).all()
+    dual, diagonal = compiled(name)
+    got = dual(q12, q11, q22)
+    for expectation in (*got, *diagonal(q11)):
+        assert np.isfinite(expectation).all()
     constant = activation(jnp.zeros((), precision)) ** 2
-    np.testing.assert_allclose(activation.dual(q12, q11, q22).value[0], constant, rtol=1e-6)
+    np.testing.assert_allclose(got.value[0], constant, rtol=1e-6)
 
 
 def test_dual_broadcasts():
@@ -93,9 +113,9 @@ def test_dual_broadcasts():
     q11, q22 = jnp.asarray(rng.uniform(1, 2, (2, 1))), jnp.asarray(rng.uniform(1, 2, (1, 3)))
     q12 = jnp.asarray(rng.uniform(-1, 1, (2, 3)))
     for name in ACTIVATIONS:
-        got = get_activation(name).dual(q12, q11, q22)
-        single = get_activation(name).dual(q12[1, 2], q11[1, 0], q22[0, 2])
-        np.testing.assert_allclose(jnp.stack(got)[:, 1, 2], jnp.stack(single), rtol=1e-12)
+        dual = compiled(name).dual
+        single = dual(q12[1, 2], q11[1, 0], q22[0, 2])
+        np.testing.assert_allclose(np.stack(dual(q12, q11, q22))[:, 1, 2], np.stack(single), rtol=1e-12)
 
 
 def test_quadrature_states_its_error():

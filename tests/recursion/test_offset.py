@@ -150,7 +150,12 @@ def test_stream_is_a_loop_over_all_pairs_of_positions(padding, size, stride):
 
 
 GROUPS = {"c1": cyclic(1), "c4": cyclic(4), "d4": dihedral(4)}
-REFERENCES = [*itertools.product(["relu"], ["valid", "same", "circular"], GROUPS), ("erf", "valid", "c4")]
+REFERENCES = [("relu", "valid", "c4"), ("relu", "same", "d4")]  # tests/models/test_reference.py has all of them
+REFERENCES += [
+    pytest.param(*case, marks=pytest.mark.slow)
+    for case in [*itertools.product(["relu"], ["valid", "same", "circular"], GROUPS), ("erf", "valid", "c4")]
+    if case not in REFERENCES
+]
 
 
 @pytest.mark.parametrize(("activation", "padding", "group"), REFERENCES)
