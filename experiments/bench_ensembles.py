@@ -33,6 +33,7 @@ import jax.numpy as jnp
 from eqntk_cli.config.compose import compose
 from eqntk_cli.config.schema import ModelConfig
 from eqntk_cli.data.registry import load_data
+from eqntk_cli.layers.lifting import fewer_by_degrees
 from eqntk_cli.models.ensemble import FiniteEnsemble
 from eqntk_cli.models.registry import build_model
 
@@ -284,8 +285,11 @@ def spherical(kind: str, molecules: int, width: int, model: str) -> float:
     """Operations of a step: those of all matrix products of the layers, with the products of a gradient."""
     trainer = ensemble(kind, molecules, width, model, 1).trainer
     samples, atoms, coefficients, channels = trainer.train_x.signals.shape
-    sites = len(trainer.network.atom.layers[0].rotations)
+    sites = max(layer.sites for layer in trainer.network.atom.layers)
     lifted = 2 * sites * coefficients * channels * width
+    if fewer_by_degrees(sites, coefficients, channels):
+        degrees = range(math.isqrt(coefficients))
+        lifted = 2 * (sites + channels) * sum((2 * degree + 1) ** 2 for degree in degrees) * width
     if kind == "so3":  # analysis, a product for every degree, synthesis
         degrees = range(math.isqrt(coefficients))
         harmonics, mixed = (sum((2 * degree + 1) ** power for degree in degrees) for power in (2, 3))

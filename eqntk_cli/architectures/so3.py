@@ -6,7 +6,7 @@ convolutions work in Fourier space, l < bandlimit, and `band_limited=true` makes
 degree 2 (L - 1), the lowest that is exact on products of band-limited functions, or more if asked for.
 """
 
-from eqntk_cli.architectures.stack import linears, stack
+from eqntk_cli.architectures.stack import lifted_stack, linears, stack
 from eqntk_cli.config.schema import ArchitectureConfig, require
 from eqntk_cli.domains.sphere import Sphere
 from eqntk_cli.domains.support import pointwise
@@ -15,7 +15,7 @@ from eqntk_cli.kernels.pair.spherical import BandLimitedKernel
 from eqntk_cli.layers.base import Layer
 from eqntk_cli.layers.network import Sequential
 from eqntk_cli.layers.pooling import NodePool
-from eqntk_cli.layers.so3 import BandLimit, FourierGroupConv, RotatedCopies
+from eqntk_cli.layers.so3 import BandLimit, FourierGroupConv
 from eqntk_cli.recursion.sphere.band_limit import Projection
 
 _EXTRA_DEGREE = 4  # nonlinear features are not band-limited; this much more holds aliasing below a per mille
@@ -36,9 +36,8 @@ def so3_network(config: ArchitectureConfig, sphere: Sphere, width: int, outputs:
         hidden[1:] = [FourierGroupConv(projection, sphere.bandlimit, width, gain, bias) for gain, bias in inner]
     elif config.band_limited:
         after = [BandLimit(projection)] * (config.hidden_layers - 1)
-    flat = pointwise(rule.nodes) if config.hidden_layers == 0 else None
-    layers = stack(config, hidden, outputs, flat, after, NodePool(rule.weights))
-    return Sequential(sphere, (RotatedCopies(rule.rotations), *layers))
+    layers = lifted_stack(config, rule.rotations, width, hidden[1:], outputs, after, NodePool(rule.weights))
+    return Sequential(sphere, layers)
 
 
 def band_limited_kernel(config: ArchitectureConfig, sphere: Sphere) -> BandLimitedKernel:

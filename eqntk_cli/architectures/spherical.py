@@ -10,11 +10,11 @@ from typing import ClassVar
 
 from eqntk_cli.architectures.base import Architecture
 from eqntk_cli.architectures.so3 import band_limited_kernel, so3_network
-from eqntk_cli.architectures.stack import linears, stack
+from eqntk_cli.architectures.stack import lifted_stack, linears, stack
 from eqntk_cli.config.schema import require
 from eqntk_cli.domains.molecules import Molecules
 from eqntk_cli.domains.sphere import Sphere
-from eqntk_cli.domains.support import Support, global_group_convolution, pointwise
+from eqntk_cli.domains.support import global_group_convolution, pointwise
 from eqntk_cli.errors import ConfigError
 from eqntk_cli.groups.base import Group
 from eqntk_cli.groups.quadrature import Quadrature, identity_only
@@ -23,7 +23,6 @@ from eqntk_cli.kernels.pair.base import PairKernel
 from eqntk_cli.kernels.pair.molecule import MoleculeKernel
 from eqntk_cli.kernels.pair.network import NetworkKernel
 from eqntk_cli.kernels.pair.spherical import SphericalKernel
-from eqntk_cli.layers.base import Layer
 from eqntk_cli.layers.network import Network, Sequential, SumOverAtoms
 from eqntk_cli.layers.so3 import RotatedCopies
 
@@ -52,7 +51,9 @@ class SphericalMlp(Architecture[SphericalDomain]):
 
     def plain_atom(self, sphere: Sphere, width: int, outputs: int) -> Sequential:
         """The plain network on a single signal."""
-        layers = self._layers(pointwise(1), pointwise(1), width, outputs)
+        hidden = linears(self.config, [pointwise(1)] * self.config.hidden_layers, width)
+        flat = pointwise(1) if self.config.hidden_layers == 0 else None
+        layers = stack(self.config, hidden, outputs, flat)
         return Sequential(sphere, (RotatedCopies(identity_only().rotations), *layers))
 
     def group_network(self, group: Group, domain: SphericalDomain, width: int, outputs: int) -> Network:
@@ -101,15 +102,8 @@ class SphericalMlp(Architecture[SphericalDomain]):
             return so3_network(self.config, sphere, width, outputs)
         finite = group.listed()
         convolution = global_group_convolution(None, finite, self.config.group_support)
-        layers = self._layers(pointwise(finite.order), convolution, width, outputs)
-        return Sequential(sphere, (RotatedCopies(finite.matrices), *layers))
-
-    def _layers(self, first: Support, others: Support, width: int, outputs: int) -> tuple[Layer, ...]:
-        config = self.config
-        if config.hidden_layers == 0:  # a linear network: lifting, then pooling
-            return stack(config, [], outputs, flat_readout=first)
-        supports = [first] + [others] * (config.hidden_layers - 1)
-        return stack(config, linears(config, supports, width), outputs)
+        hidden = linears(self.config, [convolution] * self.config.hidden_layers, width)
+        return Sequential(sphere, lifted_stack(self.config, finite.matrices, width, hidden[1:], outputs))
 
     def _kernel(self, domain: SphericalDomain, rule: Quadrature, notes: tuple[str, ...]) -> PairKernel:
         sphere = domain.sphere

@@ -8,12 +8,17 @@ commute, so the parameters keep their shapes in both networks.
 
 from collections.abc import Sequence
 
+import numpy as np
+from jaxtyping import Float
+
 from eqntk_cli.config.schema import ArchitectureConfig
-from eqntk_cli.domains.support import Support, everywhere
+from eqntk_cli.domains.support import Support, everywhere, pointwise
 from eqntk_cli.layers.base import Layer
+from eqntk_cli.layers.lifting import Lifting, Unmoved
 from eqntk_cli.layers.linear import Linear
 from eqntk_cli.layers.pointwise import Nonlinear, Residual
 from eqntk_cli.layers.pooling import Pool
+from eqntk_cli.layers.so3 import RotatedCopies
 from eqntk_cli.recursion.activations.registry import get_activation
 
 
@@ -41,6 +46,22 @@ def stack(
     readout = Linear(flat_readout or everywhere(1), outputs, config.gains[-1], config.biases[-1])
     pool = pool or Pool()
     return (*layers, *((pool, readout) if flat_readout is None else (readout, pool)))
+
+
+def lifted_stack(
+    config: ArchitectureConfig,
+    rotations: Float[np.ndarray, "element 3 3"],
+    width: int,
+    hidden: Sequence[Layer],
+    outputs: int,
+    after: Sequence[Layer] = (),
+    pool: Layer | None = None,
+) -> tuple[Layer, ...]:
+    """The layers of a network that lifts signals to rotations; `hidden` are the linear layers behind the lifting."""
+    if config.hidden_layers == 0:  # a linear network: the read-out itself reads the copies
+        return (RotatedCopies(rotations), *stack(config, [], outputs, pointwise(len(rotations)), after, pool))
+    lifting = Lifting(rotations, width, config.gains[0], config.biases[0])
+    return (Unmoved(), *stack(config, [lifting, *hidden], outputs, None, after, pool))
 
 
 def linears(config: ArchitectureConfig, supports: Sequence[Support], width: int) -> list[Layer]:
