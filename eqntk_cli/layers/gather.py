@@ -137,9 +137,13 @@ class Turned:
         return _turned_weights(self, weight)
 
     def smaller(self, samples: int, features: int) -> bool:
-        """Whether this form writes less for so many samples; turned weights are made, and their gradient read."""
-        elements = len(self.slots)
-        return samples * len(self.gather.table) * (elements - 1) > 2 * elements * features
+        """Whether this form writes less for so many samples; turned weights are made, and their gradient read.
+
+        With a single position an element saves nothing within a sample, and weights of |G| times their size leave the
+        cache, which patches of a few samples do not.
+        """
+        positions, elements = len(self.gather.table), len(self.slots)
+        return positions > 1 and samples * positions * (elements - 1) > 2 * elements * features
 
 
 def turned_product(
