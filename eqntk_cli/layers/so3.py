@@ -2,8 +2,7 @@ r"""Layers of networks on rotations: lifting a signal, limiting its band, convol
 
 Lifting with a global filter is N(g) = W_std/sqrt(fan_in) sum_{lm,c} kappa_lm,c (rho(g^-1) f)_lm,c + b_std b: the
 copies rho(g^-1) f stand side by side as sites (`RotatedCopies`), and a dense layer at each site is the rest; `lifting`
-has both in one layer. With the
-identity alone this is the first layer of a plain network, with parameters of the same shapes.
+has both in one layer. With the identity alone this is the first layer of a plain network, with the same parameters.
 
 On the nodes of a quadrature a dense layer at each node is an exact group convolution with its filter on the identity.
 What a network on a fixed grid in Fourier space does after every nonlinearity is to project the features on harmonics
