@@ -33,7 +33,6 @@ import jax.numpy as jnp
 from eqntk_cli.config.compose import compose
 from eqntk_cli.config.schema import ModelConfig
 from eqntk_cli.data.registry import load_data
-from eqntk_cli.layers.lifting import fewer_by_degrees
 from eqntk_cli.models.ensemble import FiniteEnsemble
 from eqntk_cli.models.registry import build_model
 
@@ -48,7 +47,7 @@ COPIES = 4  # under C4
 FILTER = 3
 MEMBERS = 2
 SIDE_OF_CEILING = 1536
-ENOUGH = 4e10  # operations of a measured run: about a second
+ENOUGH = 1.2e11  # operations of a measured run: about a second
 MOST_BY_VMAP = 4e10  # operations of a step beyond which the vmapped loop, the slowest, is left out
 Cost = tuple[float, float, float, float]  # wall seconds, processor seconds, system seconds, page faults
 
@@ -72,9 +71,16 @@ def main() -> None:
             if kind == "so3" and model == "augmented_ensemble":
                 continue  # a plain network on sampled rotations is that of a finite group
             settings = {"kind": kind, "size": int(size), "width": int(width), "model": model}
-            row = settings | compared(settings, arguments.rounds, arguments.base)
+            row = settings | {"cpu": cpu()} | compared(settings, arguments.rounds, arguments.base)
             print(line(row), flush=True)  # noqa: T201
             write(row)
+
+
+def cpu() -> str:
+    """The processor's name."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
 def write(row: dict) -> None:
@@ -98,8 +104,8 @@ lax.conv or dense layers, vmap the same vmapped. The three say how much longer t
 processor time (`lost`: lost in the load of the machine).
 Made by `python experiments/bench_ensembles.py --base CHECKOUT`.
 
-| case | ms | processor ms | share | products | system | faults | MiB (base) | base | loop | vmap | load |
-|---|---|---|---|---|---|---|---|---|---|---|---|
+| case | ms | processor ms | share | products | system | faults | MiB (base) | base | loop | vmap | load | cpu |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -113,7 +119,7 @@ def line(row: dict) -> str:
     return (
         f"| {name} | {1e3 * ours['wall']:.1f} | {1e3 * ours['processor']:.1f} | {row['share']:.2f} | {alone} | "
         f"{100 * max(ours['system'], 0) / ours['processor']:.1f} % | {max(ours['faults'], 0):.0f} | {peak} | "
-        f"{' | '.join(ratios)} | {row['load']:.1f} |"
+        f"{' | '.join(ratios)} | {row['load']:.1f} | {row['cpu']} |"
     )
 
 
@@ -153,7 +159,7 @@ def measure(kind: str, size: int, width: int, model: str, extras: bool) -> dict:
     operations, by_loop = (
         by_hand(kind, size, width, model) if kind in IMAGES else (spherical(kind, size, width, model), None)
     )
-    steps = 1 + max(1, min(50, round(ENOUGH / (operations * MEMBERS))))
+    steps = 1 + max(1, min(200, round(ENOUGH / (operations * MEMBERS))))
     long, short = (ensemble(kind, size, width, model, number) for number in (steps, 1))
     for built in (long, short):
         run_again(built)  # compiles
@@ -285,11 +291,9 @@ def spherical(kind: str, molecules: int, width: int, model: str) -> float:
     """Operations of a step: those of all matrix products of the layers, with the products of a gradient."""
     trainer = ensemble(kind, molecules, width, model, 1).trainer
     samples, atoms, coefficients, channels = trainer.train_x.signals.shape
-    sites = max(layer.sites for layer in trainer.network.atom.layers)
-    lifted = 2 * sites * coefficients * channels * width
-    if fewer_by_degrees(sites, coefficients, channels):
-        degrees = range(math.isqrt(coefficients))
-        lifted = 2 * (sites + channels) * sum((2 * degree + 1) ** 2 for degree in degrees) * width
+    sites = next(len(layer.rotations) for layer in trainer.network.atom.layers if hasattr(layer, "rotations"))
+    pairs = sum((2 * degree + 1) ** 2 for degree in range(math.isqrt(coefficients)))
+    lifted = 2 * width * min(sites * coefficients * channels, (sites + channels) * pairs)  # by copies or by degrees
     if kind == "so3":  # analysis, a product for every degree, synthesis
         degrees = range(math.isqrt(coefficients))
         harmonics, mixed = (sum((2 * degree + 1) ** power for degree in degrees) for power in (2, 3))
