@@ -77,7 +77,7 @@ def test_slurm_without_a_cluster(eqntk, monkeypatch):
     assert "sbatch" in answer.err or "eqntk[slurm]" in answer.err
 
 
-def test_a_sweep_with_a_run_that_fails_then_status_list_and_resume(tmp_path):
+def test_a_sweep_with_a_run_that_fails_then_status_list_and_resume(eqntk, tmp_path):
     words = [*TINY, "model=ntk", "training.step_size=1e9,auto", "--out", "mine"]
     answer = real("sweep", *words, folder=tmp_path)
     assert answer.status == 2
@@ -95,15 +95,15 @@ def test_a_sweep_with_a_run_that_fails_then_status_list_and_resume(tmp_path):
     assert command.startswith("eqntk train model.width=8")
     assert "tracking.group=mine" in command
 
-    status = real("sweep", "--status", "mine", folder=tmp_path)
+    status = eqntk("sweep", "--status", "mine")
     assert status.status == 0
     assert "1 of 2 runs are done" in status.out
 
-    again = real("sweep", *words, folder=tmp_path)
+    again = eqntk("sweep", *words)
     assert again.status == 2
     assert "is there already" in again.err
 
-    listed = real("runs", "list", "mine", folder=tmp_path)
+    listed = eqntk("runs", "list", "mine")
     assert listed.status == 0
     assert max(len(line) for line in listed.out.splitlines()) <= 80
     assert "failed" in listed.out

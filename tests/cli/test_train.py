@@ -92,7 +92,7 @@ def test_a_run_from_the_real_command(eqntk, tmp_path):
     assert "test acc" in answer.err
 
     before = (folder / "record.json").read_text()
-    again = real("train", "--resume", answer.out.strip(), folder=tmp_path)
+    again = eqntk("train", "--resume", answer.out.strip())
     assert again.status == 0, again.err
     assert (folder / "record.json").read_text() == before  # a run that is done stays as it is
     assert eqntk("train", "--out", name, "model=ntk", "group=c4", *TINY).err.count("was begun with other settings") == 1
