@@ -29,6 +29,7 @@ PATIENCE = 400.0  # seconds for anything to happen, on a machine that others use
 WARNED = 60  # seconds before the time limit
 _DIGITS = ("dataset=digits", "dataset.n_test=48", "dataset.n_ood=16", "tracking=disabled")
 _JOBS = ("cluster.cpus_per_task=1", "cluster.mem_gb=2", "cluster.timeout_min=60", f"cluster.signal_delay_s={WARNED}")
+_USUAL = {"XLA_FLAGS": ""}  # programs of the tests are compiled in haste, and take four times as long
 _LEFT = {".lock", ".turn", ".predictions.zarr.tmp"}  # locks, and a place of the disk; nothing is promised of them
 
 
@@ -100,7 +101,7 @@ def disturbed(slurm, case, folder):
     """Submit, disturb three of the four tasks, wait for the end, and compare with one undisturbed process."""
     seen, began = Seen(case.name, kept={}), time.monotonic()
     words = ("sweep", *case.words, f"model.shards={SHARDS}", "--launcher", "slurm", *_JOBS, "--detach")
-    answer = real(*words, "--out", "shared", folder=folder)
+    answer = real(*words, "--out", "shared", folder=folder, **_USUAL)
     assert answer.status == 0, answer.err
     run, logs = folder / "shared" / "0", folder / "shared" / "slurm"
     job = json.loads((logs / "submissions.json").read_text())["arrays"][0]["job"]
@@ -131,7 +132,7 @@ def disturbed(slurm, case, folder):
     seen.kept["out of time"] = work.kept()
     _until(lambda: slurm.state(task).get("Restarts") == "1", f"{task} is not put back: {slurm.state(task)}")
 
-    answer = real("sweep", "--resume", "shared", folder=folder)
+    answer = real("sweep", "--resume", "shared", folder=folder, **_USUAL)
     assert answer.status == 0, answer.err + answer.out
     seen.seconds = time.monotonic() - began
     for number in work.others(seen.killed):
@@ -139,7 +140,7 @@ def disturbed(slurm, case, folder):
         ends[number] = slurm.state(f"{job}_{number}")
     seen.ends = [f"{end['JobState']} {end['Restarts']} {end['ExitCode']}" for _, end in sorted(ends.items())]
     one_core = {"OMP_NUM_THREADS": "1", "PJRT_NPROC": "1"}  # as a job has
-    answer = real("sweep", *case.words, "--out", "alone", folder=folder, **one_core)
+    answer = real("sweep", *case.words, "--out", "alone", folder=folder, **_USUAL, **one_core)
     assert answer.status == 0, answer.err
     shared, alone = promised(run), promised(folder / "alone" / "0")
     seen.files, seen.differing = len(alone), differences(shared, alone)
