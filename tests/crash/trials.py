@@ -20,6 +20,7 @@ from tests.crash.studies import Study, Words
 Work = Callable[[Words], Callable[[], int]]
 SAME = "same"
 _EXECUTED = 10  # every so many trials go on in a new interpreter, which computes everything anew
+_PROGRAM = "import sys; sys.argv[0] = 'eqntk'; from eqntk_cli.cli.app import main; main()"  # pages quote the command
 
 
 @dataclass
@@ -143,7 +144,7 @@ class Workshop:
         if number % _EXECUTED != _EXECUTED - 1:
             return run(self._work(words), self._trial, self.log).status
         with self.log.open("a") as log:
-            program = [sys.executable, "-c", "from eqntk_cli.cli.app import main; main()", *words]
+            program = [sys.executable, "-c", _PROGRAM, *words]
             return subprocess.run(program, cwd=self._trial, stdout=log, stderr=log, check=False).returncode
 
     def _said(self) -> str:
