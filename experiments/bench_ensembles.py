@@ -36,7 +36,8 @@ from eqntk_cli.data.registry import load_data
 from eqntk_cli.models.ensemble import FiniteEnsemble
 from eqntk_cli.models.registry import build_model
 
-RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "experiments" / "results"
 MODELS = ("augmented_ensemble", "gcnn_ensemble")
 CASES = (
     "cnn:14:16,cnn:14:64,cnn:14:128,cnn:14:256,cnn:28:64,cnn:28:128,cnn:64:32,mlp:28:128,mlp:28:512,"
@@ -71,9 +72,16 @@ def main() -> None:
             if kind == "so3" and model == "augmented_ensemble":
                 continue  # a plain network on sampled rotations is that of a finite group
             settings = {"kind": kind, "size": int(size), "width": int(width), "model": model}
-            row = settings | {"cpu": cpu()} | compared(settings, arguments.rounds, arguments.base)
+            row = settings | {"cpu": cpu(), "commit": commit(ROOT)}
+            row |= compared(settings, arguments.rounds, arguments.base)
             print(line(row), flush=True)  # noqa: T201
             write(row)
+
+
+def commit(folder: Path) -> str:
+    """The commit of a checkout; with "-dirty" where files were changed."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def cpu() -> str:
@@ -104,8 +112,8 @@ lax.conv or dense layers, vmap the same vmapped. The three say how much longer t
 processor time (`lost`: lost in the load of the machine).
 Made by `python experiments/bench_ensembles.py --base CHECKOUT`.
 
-| case | ms | processor ms | share | products | system | faults | MiB (base) | base | loop | vmap | load | cpu |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|
+| case | ms | processor ms | share | products | system | faults | MiB (base) | base | loop | vmap | load | cpu | code |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -119,7 +127,7 @@ def line(row: dict) -> str:
     return (
         f"| {name} | {1e3 * ours['wall']:.1f} | {1e3 * ours['processor']:.1f} | {row['share']:.2f} | {alone} | "
         f"{100 * max(ours['system'], 0) / ours['processor']:.1f} % | {max(ours['faults'], 0):.0f} | {peak} | "
-        f"{' | '.join(ratios)} | {row['load']:.1f} | {row['cpu']} |"
+        f"{' | '.join(ratios)} | {row['load']:.1f} | {row['cpu']} | {row['commit']} |"
     )
 
 

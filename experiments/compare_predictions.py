@@ -6,10 +6,12 @@ Random numbers and the meaning of settings must be the same on both sides, which
 
     python experiments/compare_predictions.py --base CHECKOUT --out FOLDER
 
-Predictions in the folder are not made again. Exit status 1 if a case differs by more than 1e-12 or fails.
+The table goes to results/compare_predictions.csv. Predictions in the folder are not made again, and those of another
+commit are refused. Exit status 1 if a case differs by more than 1e-12.
 """
 
 import argparse
+import csv
 import itertools
 import os
 import subprocess
@@ -28,6 +30,7 @@ from eqntk_cli.data.registry import load_data
 from eqntk_cli.models.ensemble import FiniteEnsemble
 from eqntk_cli.models.registry import build_model
 
+ROOT = Path(__file__).resolve().parents[1]
 TOLERANCE = 1e-12
 MEMBERS = 2
 AUGMENTED, GROUP = "augmented_ensemble", "gcnn_ensemble"
@@ -90,17 +93,35 @@ CONTROLS = {
 def main() -> None:
     """Train on both sides, then compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--base", type=Path, help="a checkout of other code")
+    parser.add_argument("--base", type=Path, help="a checkout of other code; needed")
     parser.add_argument("--out", type=Path, required=True, help="folder of the predictions")
     parser.add_argument("--side", help=argparse.SUPPRESS)  # the inner process: only train
     arguments = parser.parse_args()
     if arguments.side:
         train_all(arguments.out / arguments.side)
         return
-    for side, top in (("base", arguments.base), ("new", Path(__file__).parents[1])):
+    if arguments.base is None:
+        parser.error("--base is missing: a checkout of the code to compare with, for example of an earlier commit")
+    for side, top in (("base", arguments.base), ("new", ROOT)):
+        settle(arguments.out / side, commit(top))
         command = [sys.executable, str(Path(__file__).resolve()), "--out", str(arguments.out.resolve()), "--side", side]
         subprocess.run(command, env=os.environ | {"PYTHONPATH": str(top.resolve())}, cwd=top, check=True)
     sys.exit(int(not compared(arguments.out)))
+
+
+def settle(folder: Path, code: str) -> None:
+    """Note of which commit the predictions of a folder are; those of another one are not taken for them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    note = folder / "commit"
+    if note.exists() and note.read_text() != code:
+        sys.exit(f"{folder} holds predictions of {note.read_text()}, expected {code}; give another --out")
+    note.write_text(code)
+
+
+def commit(top: Path) -> str:
+    """The commit of a checkout; with "-dirty" where files were changed."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    return subprocess.run(command, cwd=top, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def cases() -> Iterator[tuple[str, list[str]]]:
@@ -173,8 +194,10 @@ def predictions(settings: list[str]) -> np.ndarray:
 
 
 def compared(folder: Path) -> bool:
-    """Print the largest difference of every case; whether all are rounding."""
+    """Print the largest difference of every case and keep the table; whether all are rounding."""
     good, worst = True, 0.0
+    code = [(folder / side / "commit").read_text() for side in ("base", "new")]
+    rows = [["case", "difference", "moved_by_training", "base", "new"]]
     for name, _ in cases():
         base, new = (np.load(folder / side / f"{name}.npy") for side in ("base", "new"))
         alike = base.shape == new.shape
@@ -182,6 +205,9 @@ def compared(folder: Path) -> bool:
         moved = np.abs(base[:, -1] - base[:, 0]).max() / np.abs(base).max()
         good, worst = good and bool(difference < TOLERANCE), max(worst, difference)
         print(f"{name:50s} {difference:.1e}  moved by training {moved:.2f}")  # noqa: T201
+        rows.append([name, f"{difference:.1e}", f"{moved:.2f}", *code])
+    with (ROOT / "experiments" / "results" / "compare_predictions.csv").open("w", newline="") as table:
+        csv.writer(table).writerows(rows)
     print(f"{sum(1 for _ in cases())} cases, largest difference {worst:.1e}")  # noqa: T201
     return good
 
