@@ -49,10 +49,9 @@ def _largest_that_fits(needs: Callable[[int], int], available: float, fails: int
         aim = (1 - _BESIDE if needed > available else 1 + _BESIDE) * (available / needed) ** (1 / exponent)
         guess = (fits + fails) // 2 if tries % 4 == 0 else int(width * aim)
         guess = min(max(guess, fits + 1), fails - 1)
-        there = needs(guess)
-        if guess != width:
-            exponent = min(max(math.log(there / needed) / math.log(guess / width), 0.5), 2.0)
-        width, needed = guess, there
+        guess_needs = needs(guess)
+        exponent = min(max(math.log(guess_needs / needed) / math.log(guess / width), 0.5), 2.0)
+        width, needed = guess, guess_needs
         fits, fails = (guess, fails) if needed <= available else (fits, guess)
     return fits
 
