@@ -1,5 +1,7 @@
 """Lifting by degrees and by copies, against a dense layer on the rotated copies written out."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -43,6 +45,19 @@ def test_members_side_by_side():
     lifted = jax.vmap(lambda weight: by_degrees(rotations, jnp.asarray(x), weight))(weights)
     for member, weight in enumerate(weights):
         np.testing.assert_allclose(lifted[member], written_out(rotations, x, weight), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("lifted", [by_degrees, by_copies])
+def test_the_gradients_of_members_with_signals_and_weights_of_their_own(lifted):
+    rng, rotations = np.random.default_rng(0), octahedral().matrices
+    x, weights = rng.normal(size=(2, SAMPLES, 9, CHANNELS)), rng.normal(size=(2, 9 * CHANNELS, FEATURES))
+    cotangents = rng.normal(size=(2, SAMPLES, len(rotations), FEATURES))
+    value, back = jax.vjp(jax.vmap(partial(lifted, rotations), in_axes=(0, 0)), x, weights)
+    for member in range(2):
+        expected, expected_back = jax.vjp(partial(written_out, rotations), x[member], weights[member])
+        wanted = (expected, *expected_back(cotangents[member]))
+        for got, one in zip((value, *back(cotangents)), wanted, strict=True):
+            np.testing.assert_allclose(got[member], one, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("channels", [1, CHANNELS])
