@@ -81,6 +81,19 @@ def test_molecules_alone_are_exact(per_atom: bool) -> None:
     )
 
 
+def test_coupled_networks_start_from_equal_parameters() -> None:
+    """Random streams go by the places of layers: the first weights stand in the same place in both networks."""
+    architecture = replace(TWO_LAYERS, group_support="identity")
+    molecules = AtomSignals(RNG.normal(size=(2, 3, 4, 2)), np.array([[1.0, 1, 0], [1, 1, 1]]))
+    networks = (
+        SphericalMlp(architecture).plain_network(Molecules(SPHERE, 3), 4, 1),
+        SphericalMlp(architecture).group_network(octahedral(), Molecules(SPHERE, 3), 4, 1),
+    )
+    plain, group = (jax.jit(network.init)(jax.random.key(0), molecules) for network in networks)
+    assert jax.tree.structure(plain) == jax.tree.structure(group)
+    jax.tree.map(np.testing.assert_array_equal, plain, group)
+
+
 CASES = {
     "plain": (None, TWO_LAYERS),
     "c3 full": (cyclic_about_z(3), TWO_LAYERS),
