@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 
 from eqntk_cli.architectures.cnn import Cnn
+from eqntk_cli.architectures.spherical import SphericalMlp
+from eqntk_cli.config.schema import ArchitectureConfig
 from eqntk_cli.domains.pixels import PixelGrid
+from eqntk_cli.domains.sphere import Sphere
+from eqntk_cli.groups.rotations import octahedral
 from eqntk_cli.models.convergence import study
 from eqntk_cli.models.empirical import empirical_ntk, method_that_fits
-from tests.cases import ARCHITECTURES, planar_group
+from tests.cases import ARCHITECTURES, BIASES, GAINS, planar_group
 from tests.models.settings import config
 from tests.models.test_theorem import ignore
 
@@ -18,10 +22,22 @@ GRID = PixelGrid(5, 5, 2)
 X = np.random.default_rng(0).normal(size=(3, 5, 5, 2))
 
 
-def test_both_ways_give_the_same_ntk():
-    network = Cnn(ARCHITECTURES["cnn valid"]).group_network(planar_group("c4"), GRID, width=4, outputs=2)
-    params = jax.jit(network.init)(jax.random.key(0), X)
-    both = [jax.jit(partial(empirical_ntk, network, x=X, method=method))(params) for method in ("jacobian", "products")]
+def planar():
+    return Cnn(ARCHITECTURES["cnn valid"]).group_network(planar_group("c4"), GRID, width=4, outputs=2), X
+
+
+def spherical():
+    """Lifted degree by degree, which brings a transpose of its own on a CPU."""
+    architecture = ArchitectureConfig(name="spherical_mlp", W_std=GAINS, b_std=BIASES)
+    network = SphericalMlp(architecture).group_network(octahedral(), Sphere(2, 4), width=4, outputs=2)
+    return network, np.random.default_rng(0).normal(size=(3, 4, 4))
+
+
+@pytest.mark.parametrize("case", [planar, spherical])
+def test_both_ways_give_the_same_ntk(case):
+    network, x = case()
+    params = jax.jit(network.init)(jax.random.key(0), x)
+    both = [jax.jit(partial(empirical_ntk, network, x=x, method=method))(params) for method in ("jacobian", "products")]
     np.testing.assert_allclose(both[0], both[1], rtol=1e-12)
 
 
