@@ -75,11 +75,11 @@ def kills(repetitions: int) -> dict:
             folder = Path(work) / str(seed) / "run"
             folder.parent.mkdir()
             killed = randomly_killed(tasks, folder, random.Random(seed))
-            there = [member for block in read_record(folder).blocks_done for member in range(block.start, block.stop)]
+            members = [member for block in read_record(folder).blocks_done for member in range(block.start, block.stop)]
             counts["kills"] += len(killed)
             counts["kills after something was written"] += sum(killed)
-            counts["lost"] += len(set(range(MEMBERS)) - set(there))
-            counts["doubled"] += len(there) - len(set(there))
+            counts["lost"] += len(set(range(MEMBERS)) - set(members))
+            counts["doubled"] += len(members) - len(set(members))
             try:
                 assert_same(folder, whole)
                 counts["byte-equal ends"] += 1
@@ -130,11 +130,11 @@ def _measure(repeats: int, out: Path) -> None:
     import jax
     import numpy as np
 
-    found = {"devices": jax.device_count()}
+    measured = {"devices": jax.device_count()}
     for name, words, size in WORK:
         measure = _members if name.startswith("members") else _pairs
-        found[f"{name} rates"], found[name] = measure(words, size, repeats)
-    np.savez(out, **found)
+        measured[f"{name} rates"], measured[name] = measure(words, size, repeats)
+    np.savez(out, **measured)
 
 
 def _members(words: tuple[str, ...], members: int, repeats: int):

@@ -90,10 +90,10 @@ class Seen:
     killed: int = -1
     preempted: int = -1
     out_of_time: int = -1
-    kept: dict = None
-    ends: list = None
+    kept: dict | None = None
+    ends: list | None = None
     files: int = 0
-    differing: list = None
+    differing: list | None = None
     seconds: float = 0.0
 
 
@@ -165,8 +165,8 @@ class Work:
     def tasks(self):
         """The tasks that hold a claim now, and their processes."""
         claims = [*(self._run / SHARED).glob(".claim-*"), *(self._run / KERNELS).glob("*/.claim-*")]
-        found = (re.match(r"process (\d+) ", holder(claim) or "") for claim in claims)
-        processes = [int(match[1]) for match in found if match is not None]
+        holders = (re.match(r"process (\d+) ", holder(claim) or "") for claim in claims)
+        processes = [int(match[1]) for match in holders if match is not None]
         numbers = [(_task(process, self._job), process) for process in processes]
         return {number: process for number, process in numbers if number is not None}
 
@@ -176,14 +176,12 @@ class Work:
 
     def wait_for(self, tasks, all_of_them=True):
         """Wait until each of these tasks, or one of them, has been at work; those that were, and their processes."""
-        were = {}
-
-        def there():
-            were.update({task: process for task, process in self.tasks().items() if task in tasks})
-            return len(were) == len(tasks) if all_of_them else were
-
-        _until(there, f"of the tasks {tasks} of {self._run} only {set(were)} came to work")
-        return were
+        at_work = {}
+        _until(
+            partial(_came, self, tasks, len(tasks) if all_of_them else 1, at_work),
+            f"of the tasks {tasks} of {self._run}, too few came to work",
+        )
+        return at_work
 
 
 def promised(run):
@@ -197,12 +195,18 @@ def promised(run):
     return kept | {"config.yaml": json.dumps(settings), RECORD_FILE: json.dumps(record, sort_keys=True)}
 
 
+def _came(work, tasks, enough, at_work):
+    """Whether enough of these tasks have been at work by now; `at_work` keeps them and their processes."""
+    at_work.update({task: process for task, process in work.tasks().items() if task in tasks})
+    return len(at_work) >= enough
+
+
 def _task(process, job):
     try:
         variables = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
     except OSError:
         return None
-    values = dict(each.split(b"=", 1) for each in variables if b"=" in each)
+    values = dict(variable.split(b"=", 1) for variable in variables if b"=" in variable)
     if values.get(b"SLURM_ARRAY_JOB_ID", b"").decode() != job:
         return None
     return int(values[b"SLURM_ARRAY_TASK_ID"])
