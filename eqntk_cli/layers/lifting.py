@@ -113,10 +113,22 @@ def by_degrees(
         own = by_coefficient[block].swapaxes(0, 1).reshape(channels, -1)  # (channel, (m, feature))
         pairs.append(product(x[:, block].reshape(-1, channels), own).reshape(samples, size * size, -1))
         tables.append(matrices[:, block, block].reshape(len(rotations), -1))  # (g, (n, m))
-    mixed = jnp.concatenate(pairs, axis=1).swapaxes(0, 1)
-    lifted = jnp.asarray(np.concatenate(tables, axis=1), x.dtype) @ _apart(mixed).reshape(len(mixed), -1)
-    return _apart(lifted).reshape(len(rotations), samples, -1).swapaxes(0, 1)
+    table, mixed = jnp.asarray(np.concatenate(tables, axis=1), x.dtype), jnp.concatenate(pairs, axis=1)
+    return jax.lax.platform_dependent(table, mixed, cpu=_summed_apart, default=_summed)
 
 
-def _apart(values: Array) -> Array:
-    return jax.lax.optimization_barrier(values)
+def _summed(table: Array, mixed: Array) -> Array:
+    """The sum over l, m, n of D^l_mn(g^-1) Z_(l,m,n), as one matrix product."""
+    lifted = table @ mixed.swapaxes(0, 1).reshape(mixed.shape[1], -1)
+    return lifted.reshape(len(table), len(mixed), -1).swapaxes(0, 1)
+
+
+def _summed_apart(table: Array, mixed: Array) -> Array:
+    """The same for a CPU, whose matrix product wants its factors row by row.
+
+    The barriers make every turn of axes a copy of its own. Without them the compiler turns in passing, within the
+    product and what surrounds it, and reads with long strides.
+    """
+    turned = jax.lax.optimization_barrier(mixed.swapaxes(0, 1))
+    lifted = jax.lax.optimization_barrier(table @ turned.reshape(mixed.shape[1], -1))
+    return lifted.reshape(len(table), len(mixed), -1).swapaxes(0, 1)

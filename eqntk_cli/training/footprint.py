@@ -49,8 +49,10 @@ def _shaped(samples: int, leaf: Array) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct((samples, *leaf.shape[1:]), leaf.dtype)
 
 
-def _kept(network: Network, params: Params, x: Samples) -> object:
-    return jax.vjp(lambda varied: network.apply(varied, x), params)[1]
+def _kept(network: Network, params: Params, x: Samples) -> list[Array]:
+    """What the gradient keeps, but for the numbers of branches that a platform takes, which no program keeps."""
+    kept = jax.tree.leaves(jax.vjp(lambda varied: network.apply(varied, x), params)[1])
+    return [leaf for leaf in kept if leaf.shape or not np.issubdtype(leaf.dtype, np.integer)]
 
 
 def _bytes(tree: object) -> int:
@@ -70,4 +72,5 @@ def _operations(jaxpr: jax.extend.core.Jaxpr) -> float:
             left, product = (_shape(variable.aval) for variable in (equation.invars[0], equation.outvars[0]))
             total += 2.0 * math.prod(product) * math.prod(left[axis] for axis in contracted)
         total += sum(_operations(inner.jaxpr) for inner in equation.params.values() if hasattr(inner, "jaxpr"))
+        total += max((_operations(branch.jaxpr) for branch in equation.params.get("branches", ())), default=0.0)
     return total

@@ -60,6 +60,15 @@ def test_the_gradients_of_members_with_signals_and_weights_of_their_own(lifted):
             np.testing.assert_allclose(got[member], one, rtol=1e-12, atol=1e-12)
 
 
+def test_other_devices_than_a_cpu_are_free_in_their_order():
+    x, weight = np.ones((SAMPLES, 9, CHANNELS)), np.ones((9 * CHANNELS, FEATURES))
+    traced = jax.jit(partial(by_degrees, octahedral().matrices)).trace(x, weight)
+    barriers = [
+        "optimization_barrier" in traced.lower(lowering_platforms=(platform,)).as_text() for platform in ("cpu", "cuda")
+    ]
+    assert barriers == [True, False]
+
+
 @pytest.mark.parametrize("channels", [1, CHANNELS])
 def test_the_layer_scales_the_sums_and_adds_its_bias_in_either_order(channels):
     rng = np.random.default_rng(0)

@@ -3,9 +3,14 @@
 import re
 
 import jax
+import numpy as np
 import pytest
 
+from eqntk_cli.architectures.spherical import SphericalMlp
+from eqntk_cli.config.schema import ArchitectureConfig
+from eqntk_cli.domains.sphere import Sphere
 from eqntk_cli.errors import ConfigError
+from eqntk_cli.groups.rotations import octahedral
 from eqntk_cli.models import memory
 from eqntk_cli.models.memory import Footprint
 from eqntk_cli.models.registry import build_model
@@ -54,3 +59,11 @@ def test_the_footprint_counts_parameters_and_what_the_gradient_keeps(width):
     assert footprint.parameters == sum(leaf.nbytes for leaf in jax.tree.leaves(params))
     hidden = 2 * width * (8 + 1)  # both layers: the activation in float64, and where it is positive
     assert footprint.activations == 6 * 6 * 2 * 8 + hidden
+
+
+def test_the_operations_of_a_signal_lifted_by_degrees_are_counted():
+    """Three times two per product: (channels + rotations) sum_l (2l + 1)^2 of the lifting, and the read-out."""
+    architecture = ArchitectureConfig(name="spherical_mlp", hidden_layers=1)
+    network = SphericalMlp(architecture).group_network(octahedral(), Sphere(3, 5), width=8, outputs=2)
+    footprint = Footprint.of(network, np.zeros((1, 9, 5)))
+    assert footprint.operations == 6 * ((5 + 24) * 35 * 8 + 8 * 2)
