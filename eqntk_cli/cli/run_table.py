@@ -60,18 +60,21 @@ def sync_command(directory: Below = RUNS) -> None:
     from eqntk_cli.runs.sync import offline_runs, send
 
     offline = offline_runs(directory)
-    at_work = sum(run.at_work for run in offline)
-    waiting = [run for run in offline if not run.sent and not run.at_work]
+    going = sum(not run.ended for run in offline)
+    waiting = [run for run in offline if not run.sent and run.ended]
     failed = 0
     for run in waiting:
         wrong = send(run)
         failed += wrong is not None
         typer.echo(f"{run.folder}: {'sent' if wrong is None else wrong}", err=wrong is not None)
     sent = len(waiting) - failed
-    typer.echo(f"{sent} {'run' if sent == 1 else 'runs'} sent, {len(offline) - len(waiting) - at_work} sent before")
-    if at_work:
-        runs, they = ("run is", "it has") if at_work == 1 else ("runs are", "they have")
-        typer.echo(f"{at_work} {runs} at work and left for later; eqntk runs sync again when {they} ended", err=True)
+    typer.echo(f"{sent} {'run' if sent == 1 else 'runs'} sent, {len(offline) - len(waiting) - going} sent before")
+    if going:
+        runs, they = ("run is", "it is") if going == 1 else ("runs are", "they are")
+        typer.echo(
+            f"{going} {runs} at work or will be resumed, and left for later; eqntk runs sync again when {they} done",
+            err=True,
+        )
     if failed:
         raise typer.Exit(2)
 

@@ -22,7 +22,7 @@ from eqntk_cli.models.base import EnsembleModel, KernelModel
 from eqntk_cli.models.grams import Grams
 from eqntk_cli.runs import provenance
 from eqntk_cli.runs.access import Access, access
-from eqntk_cli.runs.contents import CONFIG_FILE, KERNELS, RECORD_FILE
+from eqntk_cli.runs.contents import CONFIG_FILE, KERNELS, RECORD_FILE, SHARED
 from eqntk_cli.runs.continuation import (
     Load,
     beside_others,
@@ -39,6 +39,7 @@ from eqntk_cli.runs.folder import as_begun, difference, read_config, write_confi
 from eqntk_cli.runs.grow import as_grown, settle
 from eqntk_cli.runs.integrity import config_edited, config_fingerprint
 from eqntk_cli.runs.kernel import KernelRun, discard_kernels, kept_kernels
+from eqntk_cli.runs.mirror import Mirror
 from eqntk_cli.runs.plan import plan_of_run, require_plan_unchanged
 from eqntk_cli.runs.record import Record, read_record, write_record
 from eqntk_cli.runs.session import Session, devices, moment
@@ -92,9 +93,21 @@ def _run_or_go_on(config: Config, folder: Path, load: Load, build: Build | None,
         if record.state == "running":
             with Session(config, folder, record, here) as session:
                 _run(session, load, build, opening)
+    if record.state == "done" and here.shared and (folder / SHARED).is_dir():
+        _complete_mirror(Mirror(config, folder, here.shared), record)
     if here.last():
         discard_kernels(folder)  # also for a session that was killed just before it did so
         discard_entries(folder)
+
+
+def _complete_mirror(mirror: Mirror, record: Record) -> None:
+    """Tell what a task was telling of a run that is done when it was killed."""
+    succeeded = False
+    try:
+        mirror.complete(record)
+        succeeded = True
+    finally:
+        mirror.close(succeeded)
 
 
 def _keeps_something(folder: Path) -> bool:
@@ -230,7 +243,7 @@ def _run(session: Session, load: Load, build: Build | None, opening: ExitStack) 
                 _conclude(session, work)
     if not session.concluded:
         session.say(f"done by another task: {session.folder}")
-    session.mirror.complete(session.record, wait=session.concluded)
+    session.mirror.complete(session.record, session.say if session.concluded else None)
 
 
 def _work(session: Session, model: EnsembleModel | KernelModel, data: DataBundle) -> EnsembleRun | KernelRun:

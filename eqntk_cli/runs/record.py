@@ -111,10 +111,13 @@ class Record:
     def with_blocks(self, done: list[Block]) -> "Record":
         """The record with exactly these blocks done, and the throughput that follows from them."""
         members = sum(block.stop - block.start for block in done)
-        seconds = sum(block.seconds for block in done)
-        steps = self.record_steps[-1] if self.record_steps else 0
-        rate = members * steps / seconds if seconds > 0 else None
+        rate = self.throughput(members, sum(block.seconds for block in done))
         return replace(self, blocks_done=done, members_done=members, member_steps_per_second=rate)
+
+    def throughput(self, members: int, seconds: float) -> float | None:
+        """Steps of single members per second, where `members` have taken so many seconds."""
+        steps = self.record_steps[-1] if self.record_steps else 0
+        return members * steps / seconds if seconds > 0 else None
 
     def grown_to(self, members: int) -> "Record":
         """The record of the run with members appended, to be gone on with.

@@ -18,6 +18,7 @@ from urllib.parse import urlparse
 from eqntk_cli.config.schema import Config, TrackingConfig
 from eqntk_cli.runs.record import Record
 
+AVERAGED = "mean_of_members"  # of how many members a row has the metrics: those of a run that was grown are others
 _MODES = ("online", "offline", "disabled")
 _PATIENCE = 30.0  # seconds to wait for the server
 
@@ -25,8 +26,12 @@ _PATIENCE = 30.0  # seconds to wait for the server
 class Tracker(Protocol):
     """What a run tells a tracking service."""
 
-    def members_known(self) -> int:
-        """Of how many members the service knows the progress from an earlier session of the run."""
+    @property
+    def well(self) -> bool:
+        """Whether everything so far was taken."""
+
+    def known(self, name: str) -> int | None:
+        """The last value of a number that the service has from an earlier session of the run; None: it has none."""
 
     def log(self, values: Mapping[str, Any]) -> None:
         """A row of numbers, with "step" or "members_done" among them as the x-axis."""
@@ -51,11 +56,15 @@ class Tracker(Protocol):
 
 
 class NullTracker:
-    """The in-process stand-in: takes everything, keeps nothing."""
+    """The in-process stand-in: takes everything, keeps nothing; `well` is False where it stands for one that failed."""
 
-    def members_known(self) -> int:
+    def __init__(self, well: bool = True) -> None:
+        self.well = well
+
+    def known(self, name: str) -> int | None:
         """None."""
-        return 0
+        del name
+        return None
 
     def log(self, values: Mapping[str, Any]) -> None:
         """Nothing."""
@@ -83,17 +92,24 @@ class WandbTracker:
         self._run = run
         self._harmless = _Harmless()
         with self._harmless:
+            run.define_metric(AVERAGED, hidden=True)
             for axis, names in (("step", ("train/*", "test/*", "ood/*")), ("members_done", ("progress/*",))):
                 run.define_metric(axis, hidden=True)
                 for name in names:
                     run.define_metric(name, step_metric=axis)
 
-    def members_known(self) -> int:
-        """Of how many members the service knows the progress; offline, where every session has a folder, of none."""
+    @property
+    def well(self) -> bool:
+        """Whether nothing has failed."""
+        return self._harmless.well
+
+    def known(self, name: str) -> int | None:
+        """The last value of a number that the service has; offline, where every session has a folder, None."""
         if self._harmless.well:
             with self._harmless:
-                return int(self._run.summary.get("members_done") or 0) if self._run.resumed else 0
-        return 0
+                value = self._run.summary.get(name) if self._run.resumed else None
+                return None if value is None else int(value)
+        return None
 
     def log(self, values: Mapping[str, Any]) -> None:
         """A row of numbers, with "step" or "members_done" among them as the x-axis."""
@@ -231,7 +247,7 @@ def _start(
             settings=settings,
         )
         return WandbTracker(run)
-    return NullTracker()
+    return NullTracker(well=False)
 
 
 def _wandb() -> Any:

@@ -4,7 +4,10 @@ import pytest
 
 from eqntk_cli.errors import StorageError
 from eqntk_cli.files.lock import held
+from eqntk_cli.runs.record import Record, write_record
 from eqntk_cli.runs.sync import OfflineRun, offline_runs, send
+
+_OTHERS = ("gcnn_ensemble", None, "c4", "digits", {}, {}, 5, "float64", "2026-11-21T15:00:00+00:00")
 
 
 def offline(folder, name, sent=False):
@@ -33,10 +36,23 @@ def test_what_is_still_written_is_left_for_later(eqntk, tmp_path, wandb):
         answer = eqntk("runs", "sync")
     assert answer.status == 0, answer.err
     assert "1 run sent, 0 sent before" in answer.out
-    assert "1 run is at work and left for later; eqntk runs sync again when it has ended" in answer.err
+    assert "1 run is at work or will be resumed, and left for later; eqntk runs sync again when" in answer.err
     assert "runs/a" not in wandb.read_text()
     assert eqntk("runs", "sync").status == 0
     assert "runs/a" in wandb.read_text()
+
+
+@pytest.mark.parametrize(("state", "sent"), [("running", 0), ("preempted", 0), ("done", 1), ("failed", 1)])
+def test_a_run_that_will_be_resumed_is_left_for_later(eqntk, tmp_path, wandb, state, sent):
+    """Nobody holds the lock of one that was killed, or is queued again; its next session has a newer folder."""
+    folder = tmp_path / "runs" / "a"
+    offline(folder, "20261121_150000-abc")
+    write_record(folder, Record("abc", state, "subject", None, "independent", *_OTHERS))
+    answer = eqntk("runs", "sync")
+    assert answer.status == 0, answer.err
+    assert f"{sent} run{'' if sent else 's'} sent, 0 sent before" in answer.out
+    assert wandb.exists() == bool(sent)
+    assert ("left for later" in answer.err) != bool(sent)
 
 
 def test_a_folder_that_is_not_there(tmp_path):

@@ -77,7 +77,7 @@ def test_a_run_of_which_another_task_is_the_mirror_is_not_told_twice(folder, fak
         while read_record(folder).state != "done":
             time.sleep(0.01)
         time.sleep(0.1)
-        (folder / SHARED / ".mirrored").touch()
+        (folder / SHARED / ".mirrored").write_text(read_record(folder).stopped)
         right.__exit__(None, None, None)
 
     (folder / SHARED).mkdir(parents=True)
