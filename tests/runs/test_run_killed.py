@@ -1,6 +1,7 @@
 """Runs are killed before, in the middle of and after every step by which a file takes its name; then go on."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,8 @@ def work(words):
             else:
                 grow(RUN, int(words[1]), load)
                 resume(RUN, load, FakeEnsemble)
-        except UserError:
+        except UserError as error:
+            sys.stderr.write(f"{error}\n")
             return 2  # as the command line ends
         return 0
 
