@@ -260,7 +260,7 @@ A processor of two cores as 1, 2, 4, 8 devices (`--xla_force_host_platform_devic
 medians; compiling does not count. What more devices than cores cost can be read here, not what real ones gain.
 Difference: the largest of any prediction or NTK entry from that of one device, over the RMS. Load: of all programs,
 average of one minute, when the last line was measured. The tests hold eight devices to one in float64: members to 1e-12
-+ 1e-9 |f| (found: 1.3e-15), tiles to twenty roundings (found: 0).
++ 1e-9 |f|, tiles to twenty roundings.
 
 | work | devices | per second | largest difference | load |
 |---|--:|--:|--:|--:|
