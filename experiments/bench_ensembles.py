@@ -29,6 +29,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from checkouts import commit
 
 from eqntk_cli.config.compose import compose
 from eqntk_cli.config.schema import ModelConfig
@@ -76,12 +77,6 @@ def main() -> None:
             row |= compared(settings, arguments.rounds, arguments.base)
             print(line(row), flush=True)  # noqa: T201
             write(row)
-
-
-def commit(folder: Path) -> str:
-    """The commit of a checkout; with "-dirty" where files were changed."""
-    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def cpu() -> str:

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+from checkouts import commit
 
 from eqntk_cli.config.compose import compose
 from eqntk_cli.config.schema import ModelConfig
@@ -116,12 +117,6 @@ def settle(folder: Path, code: str) -> None:
     if note.exists() and note.read_text() != code:
         sys.exit(f"{folder} holds predictions of {note.read_text()}, expected {code}; give another --out")
     note.write_text(code)
-
-
-def commit(top: Path) -> str:
-    """The commit of a checkout; with "-dirty" where files were changed."""
-    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
-    return subprocess.run(command, cwd=top, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def cases() -> Iterator[tuple[str, list[str]]]:
