@@ -66,6 +66,15 @@ def test_a_preempted_run_is_taken_with_what_it_has(tmp_path):
     assert open_runs([str(nothing)], partial=True) == []
 
 
+def test_a_kernel_that_was_stopped_is_said_to_be_unfinished(tmp_path):
+    folder = write_theory(tmp_path / "run", WORLD)
+    shutil.rmtree(folder / "predictions.zarr")
+    change_record(folder, state="preempted", files=None)
+    with pytest.raises(StorageError, match="run is preempted: .* `eqntk train --resume .*run`, or"):
+        open_runs([str(folder)])
+    assert open_runs([str(folder)], partial=True) == []
+
+
 def test_a_failed_run_is_refused_with_its_reason(tmp_path):
     folder = write_ensemble(tmp_path / "run", WORLD, "gcnn_ensemble", state="failed", error="out of memory")
     with pytest.raises(StorageError, match="out of memory"):

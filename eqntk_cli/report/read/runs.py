@@ -222,7 +222,7 @@ def _unchanged(run: Run) -> Run:
 
 
 def _complete(run: Run) -> Run:
-    """The run if it may enter a report as it is: done, or broken off with at least two draws of its law."""
+    """The run if it may enter a report as it is: done, or an ensemble broken off with at least two draws of its law."""
     state, record = run.record.state, run.record
     if state == "running":
         raise StorageError(
@@ -231,6 +231,11 @@ def _complete(run: Run) -> Run:
         )
     if state == "failed":
         raise StorageError(f"run {run.folder} has failed ({record.error}); leave it out or resume it.")
+    if not run.is_ensemble and state != "done":
+        raise StorageError(
+            f"run {run.folder} is {state}: it was stopped before its kernel prediction was complete; go on with it by "
+            f"`eqntk train --resume {run.folder}`, or compare what there is with --partial."
+        )
     if run.is_ensemble and record.members_done < _fewest(record):
         done = record.members_done
         raise DataError(f"run {run.folder} has {done} complete members; at least {_fewest(record)} are needed.")
