@@ -85,10 +85,11 @@ class Gather:
     def transposed(
         self, rows: Float[Array, "sample output feature"], weight: Float[Array, "read feature"]
     ) -> Float[Array, "sample site channel"]:
-        """The transpose of x -> patches(x) @ weight; outputs get a row of zeros, which entries that fill up read."""
+        """The transpose of x -> patches(x) @ weight; outputs get a row of zeros where entries that fill up read it."""
         samples, taps = rows.shape[0], self.table.shape[1]
-        spread = jnp.pad(rows, [(0, 0), (0, 1), (0, 0)]) @ weight.T
-        spread = spread.reshape(samples, (len(self.table) + 1) * taps, -1)
+        if (self.inverse == self.table.size).any():  # not in a group of few elements, where a row weighs
+            rows = jnp.pad(rows, [(0, 0), (0, 1), (0, 0)])
+        spread = (rows @ weight.T).reshape(samples, rows.shape[1] * taps, -1)
         total = spread[:, self.inverse[:, 0]]
         for entries in self.inverse[:, 1:].T:
             total = total + spread[:, entries]

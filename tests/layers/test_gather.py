@@ -103,6 +103,13 @@ def test_the_inverse_lists_every_entry_of_the_table_once():
     assert [sorted(row[row < table.size].tolist()) for row in inverse] == [[0, 5], [], [1, 3, 4], []]
 
 
+@pytest.mark.parametrize(("name", "padded"), [("convolution", True), ("circular convolution", False)])
+def test_outputs_get_a_row_of_zeros_only_where_it_is_read(name, padded):
+    support, x, weight, rows = case(name)
+    program = jax.make_jaxpr(Gather(support.table, x.shape[1]).transposed)(rows, weight)
+    assert (" pad[" in str(program)) == padded
+
+
 def test_the_form_depends_on_shapes_alone():
     table = lifting(LATTICE, Window((3, 3), "same"), GROUP).table
     turned = Turned.of(table, GROUP.order, 25)
