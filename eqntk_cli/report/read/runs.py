@@ -234,7 +234,7 @@ def _complete(run: Run) -> Run:
     if not run.is_ensemble and state != "done":
         raise StorageError(
             f"run {run.folder} is {state}: it was stopped before its kernel prediction was complete; go on with it by "
-            f"`eqntk train --resume {run.folder}`, or compare what there is with --partial."
+            f"`eqntk train --resume {run.folder}`, or leave it out with --partial."
         )
     if run.is_ensemble and record.members_done < _fewest(record):
         done = record.members_done
