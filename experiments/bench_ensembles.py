@@ -1,13 +1,13 @@
 """Training ensembles: one step of one member against a hand-written loop, the processor's ceiling and other code.
 
-Every case is measured in a process of its own, ours and that of `--base` (a checkout of an earlier commit) in turn, so
-that both see the same machine. In the same process as ours, in turn with it, are measured the hand-written loop over
-members with the library's own convolution, the same under vmap, and the matrix product that sets the ceiling. What a
+Every case is measured in a process of its own, ours and that of `--base` (a checkout of an earlier commit) one after
+the other, `--rounds` times. In the same process as ours, in turn with it, are measured the hand-written loop over
+members with the library's own convolution, the same under vmap, and the matrix products that set the ceiling. What a
 run costs besides its steps (predictions) is taken off: a run of one step is subtracted. Processor time is given beside
 wall time, as it says more where other programs run, and makes the share of the ceiling. Medians over rounds.
 `products` is the share that the products of our compiled step reach alone, each in a loop of its own.
 
-    python experiments/bench_ensembles.py [--cases cnn:14:64,octahedral:32:64] [--rounds 3] [--base CHECKOUT]
+    python experiments/bench_ensembles.py [--cases cnn:14:64,octahedral:32:64] [--rounds 1] [--base CHECKOUT]
 
 A case is architecture:side:width on BreastMNIST under C4 (cnn with zero padding, mlp), or group:molecules:width on the
 small molecules of ASE (spherical_mlp; so3: with filters on all of SO(3)). Rows of cases measured before are kept.
@@ -58,7 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", default=CASES, help="kind:size:width, ...")
     parser.add_argument("--models", default=",".join(MODELS))
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=1, help="processes")
     parser.add_argument("--base", type=Path, default=None, help="a checkout of other code")
     parser.add_argument("--one", help=argparse.SUPPRESS)  # one case as JSON, printed as JSON: the inner process
     arguments = parser.parse_args()
@@ -98,13 +98,14 @@ def write(row: dict) -> None:
 
 HEAD = """# Training ensembles: one step of one member
 
-Medians over rounds; ms of wall time and of processor time (two cores; `load`: other programs that ran, of 1 minute).
+Medians over rounds; ms of wall time and of processor time (two cores; `load`: of 1 minute, this program
+included).
 `share`: operations of the matrix products per second of processor time over those of a large matrix product measured in
 turn with them (`cpu`: in GFLOP/s of a core); `products`: the share that the products of our compiled step reach alone,
 each in a loop of its own. Base is the code before training was laid out for the cache; loop one member after another by
 hand with lax.conv or dense layers, vmap the same vmapped. The three say how much longer than ours they take, wall time
 and processor time (`lost`: lost in the load of the machine).
-Made by `python experiments/bench_ensembles.py --base CHECKOUT`.
+Made by `python experiments/bench_ensembles.py --base CHECKOUT`; the base is measured after ours, not in turn with it.
 
 | case | ms | processor ms | share | products | system | faults | MiB (base) | base | loop | vmap | load | cpu | code |
 |---|---|---|---|---|---|---|---|---|---|---|---|---|---|
@@ -178,7 +179,7 @@ def measure(kind: str, size: int, width: int, model: str, extras: bool) -> dict:
         answer |= {"operations": operations, "ceiling": speed}
         answer["share"] = operations / per_step.processor / speed
         answer["products"] = operations / products_of(long) / speed
-    for name in works.keys() & {"loop", "vmapped"}:
+    for name in [name for name in ("loop", "vmapped") if name in works]:
         answer[name] = {"wall": costs[name].wall / MEMBERS, "processor": costs[name].processor / MEMBERS}
     return answer
 
@@ -250,13 +251,13 @@ def spherical(kind: str, molecules: int, width: int, model: str) -> float:
     sites = next(len(layer.rotations) for layer in trainer.network.atom.layers if hasattr(layer, "rotations"))
     pairs = sum((2 * degree + 1) ** 2 for degree in range(math.isqrt(coefficients)))
     lifted = 2 * width * min(sites * coefficients * channels, (sites + channels) * pairs)  # by copies or by degrees
-    if kind == "so3":  # analysis, a product for every degree, synthesis
+    if kind == "so3":  # analysis and synthesis, whose weights are constants, and a product for every degree
         degrees = range(math.isqrt(coefficients))
         harmonics, mixed = (sum((2 * degree + 1) ** power for degree in degrees) for power in (2, 3))
-        hidden = 2 * harmonics * sites * width + mixed * width**2
+        hidden = 2 * 2 * harmonics * sites * width + 3 * mixed * width**2
     else:
-        hidden = sites**2 * width**2
-    return 2.0 * samples * atoms * (lifted + 3 * hidden)
+        hidden = 3 * sites**2 * width**2
+    return 2.0 * samples * atoms * (lifted + hidden)
 
 
 if __name__ == "__main__":
