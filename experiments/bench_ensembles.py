@@ -32,7 +32,7 @@ import jax
 import jax.numpy as jnp
 from checkouts import commit
 from hand_written import IMAGES, HandWritten, by_hand
-from processor import OPERATIONS_OF_CEILING, Cost, in_turn, large_product, products_alone
+from processor import OPERATIONS_OF_CEILING, Cost, in_turn, large_products, products_alone
 
 from eqntk_cli.config.compose import compose
 from eqntk_cli.config.schema import ModelConfig
@@ -98,8 +98,7 @@ def write(row: dict) -> None:
 
 HEAD = """# Training ensembles: one step of one member
 
-Medians over rounds; ms of wall time and of processor time (two cores; `load`: of 1 minute, this program
-included).
+Medians over rounds; ms of wall time and of processor time (two cores; `load`: of 1 minute, this program included).
 `share`: operations of the matrix products per second of processor time over those of a large matrix product measured in
 turn with them (`cpu`: in GFLOP/s of a core); `products`: the share that the products of our compiled step reach alone,
 each in a loop of its own. Base is the code before training was laid out for the cache; loop one member after another by
@@ -169,7 +168,7 @@ def measure(kind: str, size: int, width: int, model: str, extras: bool) -> dict:
         work()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # before anything else is compiled
     if extras:
-        works |= {"ceiling": large_product()} | ({} if by_loop is None else loops(by_loop, operations))
+        works |= {"ceiling": large_products()} | ({} if by_loop is None else loops(by_loop, operations))
     costs = in_turn(works, ROUNDS)
     share = MEMBERS * (steps - 1)
     per_step = Cost(*((b - a) / share for a, b in zip(costs["short"], costs["long"], strict=True)))

@@ -57,7 +57,7 @@ def in_turn(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, Co
     return {name: Cost(*map(statistics.median, zip(*taken, strict=True))) for name, taken in costs.items()}
 
 
-def large_product() -> Callable[[], object]:
+def large_products() -> Callable[[], object]:
     """Products that come about as near to what the processor can do as any: `OPERATIONS_OF_CEILING`.
 
     There are several, as the first finds its factors outside the cache.

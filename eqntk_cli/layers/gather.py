@@ -87,7 +87,7 @@ class Gather:
     ) -> Float[Array, "sample site channel"]:
         """The transpose of x -> patches(x) @ weight; outputs get a row of zeros where entries that fill up read it."""
         samples, taps = rows.shape[0], self.table.shape[1]
-        if (self.inverse == self.table.size).any():  # not in a group of few elements, where a row weighs
+        if (self.inverse == self.table.size).any():  # else it would be read by none, and weigh where outputs are few
             rows = jnp.pad(rows, [(0, 0), (0, 1), (0, 0)])
         spread = (rows @ weight.T).reshape(samples, rows.shape[1] * taps, -1)
         total = spread[:, self.inverse[:, 0]]
